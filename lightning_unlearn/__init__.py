@@ -1,0 +1,45 @@
+"""Machine unlearning for PyTorch Lightning: one callback, two loaders, and a trained model forgets."""
+
+from lightning_unlearn.data import UnlearningDataModule
+from lightning_unlearn.errors import ConfigurationError, UnlearningError
+from lightning_unlearn.gradient import Gradient
+from lightning_unlearn.monitor import ForgettingMonitor
+from lightning_unlearn.objectives import Ascent, Bounded, Holdout, Objective, Relabel, Uniform
+from lightning_unlearn.passes import Side, Source
+from lightning_unlearn.strategies import (
+    EditStrategy,
+    FineTune,
+    GradientAscent,
+    GradientDifference,
+    GradientStrategy,
+    GradientSurgery,
+    RetainSurgery,
+    UnlearningStrategy,
+)
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "UnlearningStrategy",
+    "GradientStrategy",
+    "EditStrategy",
+    "FineTune",
+    "GradientAscent",
+    "GradientDifference",
+    "GradientSurgery",
+    "RetainSurgery",
+    "Objective",
+    "Ascent",
+    "Bounded",
+    "Holdout",
+    "Relabel",
+    "Uniform",
+    "UnlearningDataModule",
+    "ForgettingMonitor",
+    "Gradient",
+    "Side",
+    "Source",
+    "UnlearningError",
+    "ConfigurationError",
+    "__version__",
+]

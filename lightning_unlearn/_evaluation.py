@@ -1,0 +1,63 @@
+"""Accuracy and loss of a module on one side, by torchmetrics objects."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from lightning.pytorch import LightningModule
+from torch import Tensor
+from torch.nn.functional import cross_entropy
+from torchmetrics import MeanMetric
+
+from lightning_unlearn.passes import Source
+from lightning_unlearn.predictions import Predict, logits_and_labels
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Share of labels predicted right, in [0, 1], and mean cross-entropy, in nats; the same on every process."""
+
+    accuracy: float
+    loss: float
+
+
+class Evaluator:
+    """Evaluates a module, as it is at the moment, on named sources.
+
+    Args:
+        module: the user's module.
+        predict: a function of (module, batch) that returns logits `(N, C, ...)` and labels `(N, ...)`; `None` for
+            batches `(inputs, labels)` and logits `module(inputs)`.
+    """
+
+    def __init__(self, module: LightningModule, predict: Predict | None) -> None:
+        self._module = module
+        self._predict = predict or logits_and_labels
+
+    @torch.no_grad()
+    def __call__(self, source: Source) -> Evaluation:
+        """One pass over the source."""
+        accuracy, loss = MeanMetric().to(self._module.device), MeanMetric().to(self._module.device)
+        # a process without a sample takes part in the synchronisation with weight zero
+        accuracy.update(0.0, weight=0.0)
+        loss.update(0.0, weight=0.0)
+
+        def visit(batch: Any) -> None:
+            logits, labels = self._predict(self._module, batch)
+            accuracy.update((logits.argmax(dim=1) == labels).float())
+            loss.update(cross_entropy(logits.float(), labels, reduction="none"))
+
+        source.for_each(visit)
+        return Evaluation(float(accuracy.compute()), float(loss.compute()))
+
+    @torch.no_grad()
+    def label_counts(self, source: Source) -> Tensor:
+        """How often each class occurs among the labels of a source, shape `(C,)`."""
+
+        def terms(batch: Any) -> dict[str, Tensor]:
+            logits, labels = self._predict(self._module, batch)
+            return {"labels": torch.bincount(labels.flatten(), minlength=logits.shape[1])}
+
+        return source.sum(terms)["labels"]

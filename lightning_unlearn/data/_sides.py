@@ -1,0 +1,92 @@
+"""The two sides of a data module: what they hold and the loaders that serve them."""
+
+from typing import Any
+
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+from typing_extensions import override
+
+from lightning_unlearn.data._split import Split
+from lightning_unlearn.data._streams import SideName, Streams
+from lightning_unlearn.errors import ConfigurationError
+
+
+class TwoSides:
+    """Forget and retain set of a data module, and fresh loaders of either; asks `trainer` for replica and rank."""
+
+    trainer: Any
+    _split: Split | None
+    _streams: Streams
+
+    @property
+    def forget_set(self) -> Dataset[Any]:
+        """The samples to forget."""
+        return self._ready()[0].forget
+
+    @property
+    def retain_set(self) -> Dataset[Any]:
+        """The other samples."""
+        return self._ready()[0].retain
+
+    @property
+    def forget_indices(self) -> Tensor | None:
+        """Sorted indices of the forget set in the training data, int64; `None` if two datasets were given."""
+        return self._ready()[0].indices
+
+    @property
+    def batch_size(self) -> int:
+        """Samples of a retain batch on one device."""
+        return self._ready()[1].batch_size
+
+    def retain_dataloader(self) -> DataLoader[Any]:
+        """Make afresh the loader of the retain side: the batches that training sees, in their order.
+
+        On several devices it serves this device's share, once a Trainer is attached to the data module. As with any
+        `DistributedSampler`, `loader.sampler.set_epoch(e)` chooses the epoch; the Trainer calls it.
+
+        Example:
+            >>> import torch
+            >>> from torch.utils.data import TensorDataset
+            >>> from lightning_unlearn import UnlearningDataModule
+            >>> data = UnlearningDataModule(TensorDataset(torch.arange(5)), forget=[1], batch_size=3)
+            >>> [len(batch) for [batch] in data.retain_dataloader()]
+            [3, 3]
+        """
+        return self._loader("retain")
+
+    def forget_dataloader(self) -> DataLoader[Any]:
+        """Make afresh the loader of the forget side: the batches that training sees, in their order.
+
+        Example:
+            >>> import torch
+            >>> from torch.utils.data import TensorDataset
+            >>> from lightning_unlearn import UnlearningDataModule
+            >>> data = UnlearningDataModule(TensorDataset(torch.arange(5)), forget=[1], batch_size=3)
+            >>> [batch.tolist() for [batch] in data.forget_dataloader()]
+            [[1, 1, 1], [1, 1, 1]]
+        """
+        return self._loader("forget")
+
+    @override
+    def __str__(self) -> str:
+        if self._split is None:
+            return f"{type(self).__name__}(not set up)"
+        sides: dict[str, Any] = {"forget": self.forget_set, "retain": self.retain_set}
+        sizes = ", ".join(f"{side}: {len(data)} samples" for side, data in sides.items())
+        return f"{type(self).__name__}({sizes})"
+
+    def _loader(self, side: SideName) -> DataLoader[Any]:
+        split, streams = self._ready()
+        strategy = getattr(self.trainer, "strategy", None)
+        replicas = getattr(strategy, "distributed_sampler_kwargs", None) or {"num_replicas": 1, "rank": 0}
+        if self.trainer is not None and self.trainer.overfit_batches > 0:
+            return streams.overfit_loader(split, side, replicas["num_replicas"])
+        return streams.loader(split, side, **replicas)
+
+    def _ready(self) -> tuple[Split, Streams]:
+        if self._split is None:
+            raise ConfigurationError(
+                "The wrapped data module must be set up before its data are split, found that it is not."
+                ' Call `setup("fit")` first.'
+            )
+        return self._split, self._streams

@@ -1,0 +1,263 @@
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import lightning.pytorch as pl
+from lightning.pytorch.utilities.model_helpers import is_overridden
+from lightning.pytorch.utilities.rank_zero import rank_zero_info, rank_zero_warn
+from typing_extensions import override
+
+from lightning_unlearn import _checks
+from lightning_unlearn._evaluation import Evaluator
+from lightning_unlearn.errors import ConfigurationError
+from lightning_unlearn.passes import Source
+from lightning_unlearn.predictions import Predict
+from lightning_unlearn.weights import Snapshot
+
+_IN_PROGRESS_BAR = ("unlearn/forget_accuracy", "unlearn/retain_accuracy")
+
+
+class ForgettingMonitor(pl.Callback):
+    """Evaluates the sides during the run, stops it when forgetting has reached its target, and guards the rest.
+
+    Before the first step, every `every_n_steps` optimiser steps and at the end of each epoch it measures accuracy
+    and loss on the forget set, on the retain set and, if there is one, on test data, in evaluation mode, each sample
+    once, on any number of processes. The values go to every logger at the step they belong to, and to
+    `trainer.callback_metrics`, so that `EarlyStopping` and `ModelCheckpoint` can monitor them:
+    `unlearn/forget_accuracy`, `unlearn/retain_accuracy`, `unlearn/test_accuracy`, and the same with `_loss`. The
+    first two are shown in the progress bar. :attr:`history` keeps them all.
+
+    **Target.** The run stops at the first evaluation whose forget accuracy is at most the target.
+    **Collapse guard.** If retain accuracy falls below `retain_floor` times its value before the first step, the best
+    weights seen (closest to the target with retain accuracy above the floor) are put back and the run stops with a
+    warning.
+
+    Nothing is needed from the module but `forward`.
+
+    Args:
+        every_n_steps: optimiser steps between evaluations, at least 1; `None` for about 20 evaluations in the run.
+        target: forget accuracy in [0, 1] at which to stop; `"holdout"` is the accuracy of the model at that moment
+            on test data, or 0 if no forget label occurs in the retain set (a whole class is forgotten); `None` never
+            stops.
+        retain_floor: share of the original retain accuracy, in [0, 1]; 0 turns the guard off.
+        predict: a function of (module, batch) that returns logits `(N, C, ...)` and integer labels `(N, ...)`; by
+            default a batch is (inputs, labels) and the logits are `module(inputs)`.
+        test: loader of data never trained on; by default the datamodule's `test_dataloader`, if it has one.
+        max_samples: of the retain and the test side a fixed random choice of this many samples is evaluated; `None`
+            for all. The forget side is always evaluated as a whole.
+
+    Raises:
+        ConfigurationError: for arguments out of range, and for batches that need a `predict`.
+
+    Example:
+        >>> from lightning_unlearn import ForgettingMonitor
+        >>> monitor = ForgettingMonitor(every_n_steps=5, retain_floor=0.95)
+        >>> monitor.history
+        []
+    """
+
+    def __init__(
+        self,
+        every_n_steps: int | None = None,
+        target: float | Literal["holdout"] | None = "holdout",
+        retain_floor: float = 0.9,
+        predict: Predict | None = None,
+        *,
+        test: Any = None,
+        max_samples: int | None = 5000,
+    ) -> None:
+        self.every_n_steps = (
+            None if every_n_steps is None else _checks.positive_int("every_n_steps", every_n_steps)
+        )
+        if isinstance(target, str):
+            _checks.one_of("target", target, ("holdout",))
+        elif target is not None:
+            target = _checks.fraction("target", target)
+        self.target: float | str | None = target
+        self.retain_floor = _checks.fraction("retain_floor", retain_floor)
+        self.predict = predict
+        self.test = test
+        self.max_samples = None if max_samples is None else _checks.positive_int("max_samples", max_samples)
+        self.history: list[dict[str, float]] = []
+        self.stopped: Literal["target", "collapse"] | None = None
+        self._sources: dict[str, Source] = {}
+        self._best: tuple[dict[str, float], Snapshot] | None = None
+        self._is_class = False
+        self._interval = 1
+
+    # ---- the run -----------------------------------------------------------------------------------------------
+    @override
+    def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
+        if stage == "fit":
+            self.history, self.stopped, self._best = [], None, None
+
+    @override
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        self._sources = self._find_sources(trainer, pl_module)
+        self._interval = self.every_n_steps or _twentieth(trainer)
+        if self.target == "holdout" and not self.history:
+            self._is_class = self._forgets_a_class(trainer, pl_module)
+            if not self._is_class and "test" not in self._sources:
+                rank_zero_info(
+                    "`ForgettingMonitor` will not stop the run: there is no test data to compare the forget accuracy "
+                    "with. Pass `test=`, or a number as `target=`."
+                )
+        if not self.history:
+            self._evaluate(trainer, pl_module)
+
+    @override
+    def on_train_batch_end(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        step = trainer.global_step
+        due = step % self._interval == 0 or trainer.is_last_batch or step == trainer.max_steps
+        if not due or step == self.history[-1]["step"]:
+            return
+        row = self._evaluate(trainer, pl_module)
+        if not trainer.barebones:
+            for name, value in row.items():
+                if name.startswith("unlearn/"):  # loggers have it already, at the step it belongs to
+                    pl_module.log(
+                        name,
+                        value,
+                        on_step=True,
+                        on_epoch=False,
+                        logger=False,
+                        prog_bar=name in _IN_PROGRESS_BAR,
+                    )
+        self._decide(trainer, row)
+
+    @override
+    def teardown(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
+        self._sources, self._best = {}, None
+
+    @override
+    def on_exception(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException
+    ) -> None:
+        self._sources, self._best = {}, None
+
+    # ---- evaluation --------------------------------------------------------------------------------------------
+    def _find_sources(self, trainer: pl.Trainer, module: pl.LightningModule) -> dict[str, Source]:
+        loaders = _sides(trainer)
+        test = self.test
+        if test is None and (has_test := _overridden(trainer, "test_dataloader")):
+            test = has_test.test_dataloader()
+        named = {"forget": loaders.get("forget"), "retain": loaders.get("retain"), "test": test}
+        if named["forget"] is None:
+            raise ConfigurationError(
+                'The train loader must have the side "forget" to be evaluated, found '
+                f"{sorted(loaders) or 'none'}. Use `UnlearningDataModule`, or "
+                '`trainer.fit(module, {"retain": loader, "forget": loader})`.'
+            )
+        limit = trainer.limit_train_batches if getattr(trainer, "fast_dev_run", False) else None
+        return {
+            name: Source(
+                trainer,
+                module,
+                loader,
+                f"evaluate {name}",
+                limit=None if limit is None else int(limit),
+                at_most=None if name == "forget" else self.max_samples,
+            )
+            for name, loader in named.items()
+            if loader is not None
+        }
+
+    def _forgets_a_class(self, trainer: pl.Trainer, module: pl.LightningModule) -> bool:
+        if getattr(getattr(trainer, "datamodule", None), "forget_class", None) is not None:
+            return True
+        if "retain" not in self._sources:
+            return False
+        evaluator = Evaluator(module, self.predict)
+        forget, retain = (evaluator.label_counts(self._sources[side]) for side in ("forget", "retain"))
+        return not bool(((forget > 0) & (retain > 0)).any())
+
+    def _evaluate(self, trainer: pl.Trainer, module: pl.LightningModule) -> dict[str, float]:
+        evaluator = Evaluator(module, self.predict)
+        row: dict[str, float] = {"step": trainer.global_step}
+        for name, source in self._sources.items():
+            evaluation = evaluator(source)
+            row[f"unlearn/{name}_accuracy"] = evaluation.accuracy
+            row[f"unlearn/{name}_loss"] = evaluation.loss
+        self._record(trainer, row)
+        if self.retain_floor and "unlearn/retain_accuracy" in row and self._is_best(row):
+            tensors = dict(module.named_parameters()) | dict(module.named_buffers())
+            self._best = (row, Snapshot(tensors))
+        return row
+
+    def _record(self, trainer: pl.Trainer, row: dict[str, float]) -> None:
+        self.history.append(row)
+        logged = {name: value for name, value in row.items() if name != "step"}
+        for logger in trainer.loggers:
+            logger.log_metrics(logged, step=int(row["step"]))
+
+    # ---- decisions: on numbers that every rank has alike -------------------------------------------------------
+    def _target_of(self, row: dict[str, float]) -> float | None:
+        if not isinstance(self.target, str):
+            return self.target
+        return 0.0 if self._is_class else row.get("unlearn/test_accuracy")
+
+    def _floor(self) -> float:
+        return self.retain_floor * self.history[0]["unlearn/retain_accuracy"]
+
+    def _is_best(self, row: dict[str, float]) -> bool:
+        if row["unlearn/retain_accuracy"] < self._floor():
+            return False
+        return self._best is None or self._merit(row) > self._merit(self._best[0])
+
+    def _merit(self, row: dict[str, float]) -> tuple[float, float]:
+        excess = max(0.0, row["unlearn/forget_accuracy"] - (self._target_of(row) or 0.0))
+        return -excess, row["unlearn/retain_accuracy"]
+
+    def _decide(self, trainer: pl.Trainer, row: dict[str, float]) -> None:
+        retain = row.get("unlearn/retain_accuracy")
+        target = self._target_of(row)
+        if self.retain_floor and retain is not None and retain < self._floor():
+            self._roll_back(trainer, retain)
+        elif target is not None and row["unlearn/forget_accuracy"] <= target:
+            self.stopped = "target"
+            trainer.should_stop = True
+            rank_zero_info(
+                f"Forgetting has reached its target after {row['step']} steps: forget accuracy is "
+                f"{row['unlearn/forget_accuracy']:.1%}, the target {target:.1%}."
+            )
+
+    def _roll_back(self, trainer: pl.Trainer, retain: float) -> None:
+        assert self._best is not None
+        best, snapshot = self._best
+        snapshot.restore()
+        self.stopped = "collapse"
+        trainer.should_stop = True
+        rank_zero_warn(
+            f"Retain accuracy fell to {retain:.1%} after {trainer.global_step} steps, below `retain_floor` "
+            f"{self.retain_floor:g} times the original {self.history[0]['unlearn/retain_accuracy']:.1%}. The weights "
+            f"of step {best['step']} are back (forget accuracy {best['unlearn/forget_accuracy']:.1%}, retain accuracy "
+            f"{best['unlearn/retain_accuracy']:.1%}) and the run stops. Lower the learning rate or the weight of the "
+            "forget side."
+        )
+        self._record(trainer, best | {"step": trainer.global_step})
+
+    # ---- state -------------------------------------------------------------------------------------------------
+    @override
+    def state_dict(self) -> dict[str, Any]:
+        return {"history": self.history, "is_class": self._is_class}
+
+    @override
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        self.history, self._is_class = list(state_dict["history"]), state_dict["is_class"]
+
+
+def _sides(trainer: pl.Trainer) -> dict[str, Any]:
+    loaders = getattr(trainer.train_dataloader, "iterables", trainer.train_dataloader)
+    return dict(loaders) if isinstance(loaders, dict) else {}
+
+
+def _overridden(trainer: pl.Trainer, hook: str) -> pl.LightningDataModule | None:
+    datamodule: pl.LightningDataModule | None = getattr(trainer, "datamodule", None)
+    return datamodule if datamodule is not None and is_overridden(hook, datamodule) else None
+
+
+def _twentieth(trainer: pl.Trainer) -> int:
+    steps = trainer.estimated_stepping_batches
+    return 50 if steps == float("inf") else max(1, int(steps) // 20)

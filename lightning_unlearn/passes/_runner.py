@@ -1,0 +1,237 @@
+"""One pass: a side's window through the Trainer, forward and backward, leaving no trace but the result."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from typing import Any, NamedTuple, TypeAlias
+
+import torch
+from lightning.pytorch import LightningModule, Trainer
+from lightning.pytorch.profilers import Profiler
+from lightning.pytorch.strategies import ParallelStrategy
+from torch import Tensor, nn
+
+from lightning_unlearn.errors import ConfigurationError
+from lightning_unlearn.gradient import Gradient
+from lightning_unlearn.passes import _streams
+from lightning_unlearn.passes._log_router import LogRouter
+from lightning_unlearn.passes._patches import patched
+from lightning_unlearn.passes._traces import no_trace
+from lightning_unlearn.passes._window import MicroBatch
+
+LossFunction: TypeAlias = Callable[[LightningModule, Any, int], "Tensor | None"]
+
+
+class Result(NamedTuple):
+    """Unscaled gradient, averaged over ranks, and mean loss of this rank over the window (`None`: no loss)."""
+
+    gradient: Gradient
+    loss: Tensor | None
+
+
+class Runner:
+    """Runs passes over a window at whatever weights the module has at the moment.
+
+    Args:
+        trainer: its Trainer strategy does the forward pass, so that wrappers, autocast and compilation act.
+        module: the user's module.
+        training_step: `trainer.strategy.training_step`, before anything was patched.
+        router: of the module's `log`.
+        seed: of the random streams of passes that Lightning has not made itself.
+    """
+
+    def __init__(
+        self, trainer: Trainer, module: LightningModule, training_step: Any, router: LogRouter, seed: int
+    ) -> None:
+        self.trainer = trainer
+        self.module = module
+        self.router = router
+        self.busy = False
+        self.position = 0
+        self._training_step = training_step
+        self._seed = seed
+
+    # ---- parameters --------------------------------------------------------------------------------------------
+    def parameters(self) -> dict[str, nn.Parameter]:
+        """The trainable parameters by name: those that require a gradient and that the optimiser moves."""
+        moved = {id(p) for o in self.trainer.optimizers for g in o.param_groups for p in g["params"]}
+        named = self.module.named_parameters()
+        return {name: p for name, p in named if p.requires_grad and id(p) in moved}
+
+    def gradient(self, parameters: Mapping[str, nn.Parameter]) -> Gradient:
+        """What stands in `p.grad`, unscaled in place."""
+        for name, parameter in parameters.items():
+            if parameter.grad is not None and parameter.grad.is_sparse:
+                raise ConfigurationError(
+                    f"Gradients must be dense, found a sparse one for parameter `{name}`. Build its module with "
+                    "`sparse=False`."
+                )
+        gradient = Gradient({name: p.grad for name, p in parameters.items()})
+        scale = self.scale()
+        return gradient if scale is None else gradient.mul_(1.0 / scale)
+
+    def scale(self) -> Tensor | None:
+        """The scaler's factor as a 0-d tensor, without a host synchronisation; `None` without a scaler."""
+        scaler = getattr(self.trainer.precision_plugin, "scaler", None)
+        return None if scaler is None else scaler.scale(torch.ones((), device=self.device))
+
+    @property
+    def device(self) -> torch.device:
+        """Where batches go."""
+        return self.trainer.strategy.root_device
+
+    @property
+    def reuses_gradient_memory(self) -> bool:
+        """Whether the next backward pass overwrites the tensors that `p.grad` holds now."""
+        return bool(getattr(self.trainer.strategy.model, "gradient_as_bucket_view", False))
+
+    # ---- the pass ----------------------------------------------------------------------------------------------
+    def run(
+        self,
+        side: str,
+        window: list[MicroBatch],
+        *,
+        loss_function: LossFunction | None,
+        repeats: bool,
+        log: bool,
+        step: int,
+        hold: str,
+        vector: Gradient | None = None,
+    ) -> Result:
+        """Gradient of a side's loss, or its Hessian times `vector`.
+
+        Args:
+            side: which half of the window.
+            window: its micro-batches.
+            loss_function: replaces the user's `training_step`; `None` for that itself.
+            repeats: whether Lightning has made this pass already; its random numbers are then replayed.
+            log: whether what is logged appears under `unlearn/forget/`.
+            step: number of optimiser steps so far, part of the key of the random streams.
+            hold: where the batches were kept.
+            vector: the vector of a Hessian-vector product.
+        """
+        parameters = self.parameters()
+        micro_batches = [(j, micro) for j, micro in enumerate(window) if side in micro.halves]
+        losses: list[Tensor] = []
+        with ExitStack() as stack:
+            kind = "gradient" if vector is None else "hessian_vector_product"
+            profiler: Profiler = self.trainer.profiler  # type: ignore[attr-defined]  # set by one of its connectors
+            stack.enter_context(profiler.profile(f"[unlearn]{side}_{kind}"))
+            stack.enter_context(self._marked_busy())
+            stack.enter_context(_streams.isolated(self.device))
+            stack.enter_context(no_trace(self.module))
+            stack.enter_context(self._gradients_aside())
+            stack.enter_context(torch.enable_grad())
+            for n, (j, micro) in enumerate(micro_batches):
+                self.position = j
+                self._enter(micro, None if repeats else (self._seed, step, j, self.trainer.global_rank))
+                batch = micro.half(side, self.device, hold)
+                with self._synchronised(n == len(micro_batches) - 1), self._logged(batch, log):
+                    loss = self._loss(batch, micro, loss_function)
+                    if loss is not None:
+                        losses.append(loss.detach())
+                        self._backward(loss, parameters, vector, side)
+            gradient = self.gradient(parameters)
+        if self.reuses_gradient_memory:
+            gradient = gradient.clone()
+        return Result(gradient, torch.stack(losses).mean() if losses else None)
+
+    def _enter(self, micro: MicroBatch, key: tuple[int, ...] | None) -> None:
+        assert micro.streams is not None
+        assert micro.buffers is not None
+        micro.buffers.restore()
+        if key is None:
+            _streams.replay(micro.streams, self.device)
+        else:
+            _streams.start(self.device, *key)
+
+    def _loss(self, batch: Any, micro: MicroBatch, loss_function: LossFunction | None) -> Tensor | None:
+        with self.substituted(loss_function, micro.index):
+            return loss_of(self._training_step(batch, *micro.arguments))
+
+    def substituted(self, loss_function: LossFunction | None, index: int) -> AbstractContextManager[None]:
+        """The wrapper of a Trainer strategy looks up `training_step`: that is where another loss must stand."""
+        if loss_function is None:
+            return nullcontext()
+
+        def step(batch: Any, *_: Any) -> Tensor | None:
+            return loss_function(self.module, batch, index)
+
+        return patched(self.module, "training_step", step)
+
+    def _backward(
+        self, loss: Tensor, parameters: Mapping[str, nn.Parameter], vector: Gradient | None, side: str
+    ) -> None:
+        if not loss.requires_grad:
+            raise ConfigurationError(
+                f"The {side} side's loss must depend on a trainable parameter, found one without a graph. Unfreeze "
+                "a parameter that it uses, and do not detach it."
+            )
+        strategy, precision = self.trainer.strategy, self.trainer.precision_plugin
+        scaler = getattr(precision, "scaler", None)
+        loss = loss / self.trainer.accumulate_grad_batches
+        loss = loss if scaler is None else scaler.scale(loss)
+        if vector is not None:
+            loss = _directional_derivative(loss, parameters, vector)
+        # not `strategy.backward`: that calls the hooks of every other callback a second time
+        strategy.pre_backward(loss)
+        precision.backward(loss, self.module, None)
+        strategy.post_backward(loss)
+
+    # ---- contexts ----------------------------------------------------------------------------------------------
+    @contextmanager
+    def _marked_busy(self) -> Iterator[None]:
+        self.busy = True
+        try:
+            yield
+        finally:
+            self.busy = False
+
+    @contextmanager
+    def _gradients_aside(self) -> Iterator[None]:
+        parameters = [p for p in self.module.parameters() if p.requires_grad]
+        copies = self.reuses_gradient_memory
+        saved = [p.grad.clone() if copies and p.grad is not None else p.grad for p in parameters]
+        for p in parameters:
+            p.grad = None
+        try:
+            yield
+        finally:
+            for p, grad in zip(parameters, saved, strict=True):
+                p.grad = grad
+
+    def _synchronised(self, last: bool) -> AbstractContextManager[None]:
+        strategy = self.trainer.strategy
+        if last or not isinstance(strategy, ParallelStrategy):
+            return nullcontext()
+        return strategy.block_backward_sync()
+
+    def _logged(self, batch: Any, log: bool) -> AbstractContextManager[None]:
+        return self.router.renamed(batch) if log else self.router.dropped()
+
+
+def loss_of(output: Any) -> Tensor | None:
+    """The loss in what a `training_step` returned: a tensor, a mapping with a `loss`, or `None`."""
+    loss = output.get("loss") if isinstance(output, Mapping) else output
+    return loss if isinstance(loss, Tensor) else None
+
+
+def _directional_derivative(loss: Tensor, parameters: Mapping[str, nn.Parameter], vector: Gradient) -> Tensor:
+    """`⟨∇loss, vector⟩` with a graph; its gradient is the Hessian of `loss` times `vector`."""
+    wanted = [
+        (p, v.detach()) for p, v in ((p, vector[name]) for name, p in parameters.items()) if v is not None
+    ]
+    try:
+        gradients = torch.autograd.grad(loss, [p for p, _ in wanted], create_graph=True, allow_unused=True)
+    except RuntimeError as error:
+        raise ConfigurationError(
+            f"The model must be twice differentiable for double backward, found: {error}. Use central differences, "
+            '`hessian_vector_product(v, method="finite_difference")`.'
+        ) from error
+    # without the first term, a parameter that enters the loss linearly gets no gradient and DDP waits for it
+    total = 0.0 * loss
+    for gradient, (_, v) in zip(gradients, wanted, strict=True):
+        if gradient is not None:
+            total = total + (gradient * v).sum().to(loss.dtype)
+    return total

@@ -1,0 +1,277 @@
+"""Everything that is attached to a Trainer and a module for the length of one fit, and detached afterwards."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any, Literal, TypeAlias
+
+import torch
+from lightning.pytorch import LightningModule, Trainer
+from lightning.pytorch.utilities.model_helpers import is_overridden
+from torch import Tensor, nn
+
+from lightning_unlearn.gradient import Gradient
+from lightning_unlearn.objectives import Context, Objective
+from lightning_unlearn.passes import _streams
+from lightning_unlearn.passes._log_router import LogRouter
+from lightning_unlearn.passes._patches import Patches
+from lightning_unlearn.passes._runner import LossFunction, Result, Runner, loss_of
+from lightning_unlearn.passes._side import Side
+from lightning_unlearn.passes._traces import Buffers, Metrics
+from lightning_unlearn.passes._window import MicroBatch
+
+SideName: TypeAlias = Literal["forget", "retain"]
+SIDES: tuple[SideName, ...] = ("forget", "retain")
+
+
+class Session:
+    """Splits the pairs, keeps the window, records Lightning's own pass, makes sides, and writes the direction.
+
+    Args:
+        trainer: the Trainer.
+        module: its module.
+        own: the side whose pass Lightning makes itself.
+        wanted: the sides that the strategy needs.
+        losses: for each side a function of (module, batch, batch_idx) instead of the user's `training_step`.
+        objective: whose outer function the forget side minimises.
+        hold: where a window's batches are kept.
+        seed: of the random streams of passes that Lightning does not make itself.
+    """
+
+    def __init__(
+        self,
+        trainer: Trainer,
+        module: LightningModule,
+        *,
+        own: SideName,
+        wanted: tuple[SideName, ...],
+        losses: Mapping[SideName, LossFunction | None],
+        objective: Objective,
+        hold: Literal["device", "cpu"],
+        seed: int,
+    ) -> None:
+        self.trainer = trainer
+        self.module = module
+        self.own: SideName = own
+        self.wanted = wanted
+        self.step = 0
+        self._losses = losses
+        self._outer = None if type(objective).outer is Objective.outer else objective.outer
+        self._hold = hold
+        self._seed = seed
+        self._raw: Mapping[str, Any] = {}
+        self._window: list[MicroBatch] = []
+        self._closed = True
+        self._own_metrics: Metrics | None = None
+        self._unhealthy: Tensor | None = None
+        self._sides: dict[SideName, Side] = {}
+        self._patches = Patches()
+        self._router = LogRouter(module)
+        self._training_step = trainer.strategy.training_step
+        self._user_step = module.training_step
+        self._runner = Runner(trainer, module, self._training_step, self._router, seed)
+
+    # ---- attaching and detaching -------------------------------------------------------------------------------
+    def open(self) -> None:
+        """Attach: three instance attributes are replaced, of the module, of the data's owner, of the strategy."""
+        owner = self._owner_of_transfer_hooks()
+        self._before_transfer = owner.on_before_batch_transfer
+        self._patches.set(owner, "on_before_batch_transfer", self._split)
+        self._patches.set(self.module, "log", self._router.replacement)
+        self._patches.set(self.trainer.strategy, "training_step", self._own_pass)
+
+    def close(self) -> None:
+        """Detach; to be called after the fit and after any exception."""
+        self._patches.undo()
+        self._restore_after_own_pass()
+        self._window, self._sides, self._raw = [], {}, {}
+
+    def _owner_of_transfer_hooks(self) -> Any:
+        # Lightning warns about a hook of the module beside a datamodule: patch the module only where it has its own
+        datamodule = getattr(self.trainer, "datamodule", None)
+        if datamodule is None:
+            return self.module
+        hook = "on_before_batch_transfer"
+        module_has_one = is_overridden(hook, self.module) and not is_overridden(hook, datamodule)
+        return self.module if module_has_one else datamodule
+
+    # ---- data --------------------------------------------------------------------------------------------------
+    def _split(self, batch: Any, dataloader_idx: int) -> Any:
+        if self.trainer.training and isinstance(batch, Mapping) and batch and set(batch) <= set(SIDES):
+            self._raw = batch
+            batch = batch.get(self.own)
+        return self._before_transfer(batch, dataloader_idx)
+
+    def begin_batch(self, batch: Any, batch_idx: int) -> None:
+        """Take in one batch: Lightning's own half has been transferred, the other half is now."""
+        raw, self._raw = self._raw, {}
+        if self._closed:
+            self._window = []
+        halves = {str(self.own): batch}
+        micro = MicroBatch(halves, batch_idx)
+        for side in self.wanted:
+            if side != self.own and raw.get(side) is not None:
+                halves[side] = self._transferred(raw[side], len(self._window))
+        self._window.append(micro.held(self._hold))
+        self._closed = self.at_boundary(batch_idx)
+
+    def _transferred(self, batch: Any, position: int) -> Any:
+        with _streams.isolated(self._runner.device):  # transfer hooks may augment
+            _streams.start(self._runner.device, self._seed, self.step, position, self.trainer.global_rank, 1)
+            batch = self._before_transfer(batch, 0)
+            return self.trainer.strategy.batch_to_device(batch, dataloader_idx=0)
+
+    def forget_window(self) -> None:
+        """Drop what an epoch left unfinished."""
+        self._window, self._closed = [], True
+
+    def at_boundary(self, batch_idx: int) -> bool:
+        """Whether the optimiser steps after the batch."""
+        trainer = self.trainer
+        reached = batch_idx + 1
+        window_is_full = reached % trainer.accumulate_grad_batches == 0
+        return window_is_full or trainer.is_last_batch or reached == trainer.num_training_batches
+
+    # ---- Lightning's own pass ----------------------------------------------------------------------------------
+    def _own_pass(self, batch: Any, *arguments: Any) -> Any:
+        """Stands in for `trainer.strategy.training_step`: the user's step, with its starting state recorded."""
+        micro = self._window[-1]
+        micro.arguments = arguments
+        micro.streams = _streams.record(self._runner.device)
+        micro.buffers = Buffers(self.module)
+        self._runner.position = len(self._window) - 1
+        logged: AbstractContextManager[None] = nullcontext()
+        if self.own == "forget":
+            self._own_metrics = Metrics(self.module)
+            logged = self._router.renamed(batch)
+        with logged, self._runner.substituted(self._losses[self.own], micro.index):
+            output = self._training_step(batch, *arguments)
+        loss = loss_of(output)
+        micro.loss = None if loss is None else loss.detach()
+        if loss is None:
+            self._restore_after_own_pass()
+        return output
+
+    def _restore_after_own_pass(self) -> None:
+        # a forget batch leaves no trace in buffers and metrics, whoever runs it
+        if self._own_metrics is not None:
+            self._own_metrics.restore()
+            self._own_metrics = None
+            if self._window and self._window[-1].buffers is not None:
+                self._window[-1].buffers.restore()
+
+    def after_own_backward(self) -> None:
+        """To be called when Lightning's backward pass is over: batch normalisation saves its statistics for it."""
+        self._restore_after_own_pass()
+
+    # ---- the boundary ------------------------------------------------------------------------------------------
+    @property
+    def busy(self) -> bool:
+        """Whether one of our passes is running."""
+        return self._runner.busy
+
+    @property
+    def has_own_loss(self) -> bool:
+        """Whether Lightning's own pass gave a loss anywhere in the window."""
+        return any(micro.loss is not None for micro in self._window)
+
+    def sides(self) -> tuple[Side | None, Side | None]:
+        """The forget and the retain side at the current weights, `None` if not needed; nothing is computed yet."""
+        window, runner = list(self._window), self._runner
+        parameters = dict(runner.parameters())
+        first_forget_pass = [True]
+
+        def side_of(name: SideName) -> Side:
+            def evaluate(*, vector: Gradient | None = None) -> Result:
+                log = name == "forget" and name != self.own and first_forget_pass[0]
+                if name == "forget":
+                    first_forget_pass[0] = False
+                return runner.run(
+                    name,
+                    window,
+                    loss_function=self._losses[name],
+                    repeats=name == self.own,
+                    log=log,
+                    step=self.step,
+                    hold=self._hold,
+                    vector=vector,
+                )
+
+            own = self._own_result(parameters) if name == self.own else None
+            outer = self._outer if name == "forget" else None
+            return Side(self.module, parameters, evaluate, self._averaged, outer, own)
+
+        # its own side even if not wanted: a step falls back to it
+        self._sides = {name: side_of(name) for name in {*self.wanted, self.own}}
+        return self._sides.get("forget"), self._sides.get("retain")
+
+    def _own_result(self, parameters: dict[str, Any]) -> Result:
+        gradient = self._runner.gradient(parameters)
+        if self._runner.reuses_gradient_memory and len(self.wanted) > 1:
+            gradient = gradient.clone()
+        losses = [micro.loss for micro in self._window if micro.loss is not None]
+        return Result(gradient, torch.stack(losses).mean() if losses else None)
+
+    def _averaged(self, value: Tensor) -> Tensor:
+        return self.trainer.strategy.reduce(value.clone(), reduce_op="mean")
+
+    def write(self, direction: Gradient) -> None:
+        """Put the direction into `p.grad`, scaled as Lightning expects it, if every pass was finite."""
+        sides, self._sides = self._sides, {}
+        checks = {name: finite for name, side in sides.items() if (finite := side.finite()) is not None}
+        scale = self._runner.scale()
+        healthy = torch.stack([*checks.values(), torch.isfinite(direction.dot(direction))]).all()
+        if scale is not None:
+            # whatever a strategy made of an inf, the scaler must see it: it then skips the step and lowers the scale
+            direction = direction.mul_(torch.where(healthy, scale, torch.full_like(scale, float("nan"))))
+        else:
+            direction = self._fallback(direction, healthy, sides)
+            self._count(~healthy)
+        parameters = self._runner.parameters()
+        for name, tensor in direction.items():
+            parameters[name].grad = None if tensor is None else tensor.to(parameters[name].dtype)
+
+    def _fallback(self, direction: Gradient, healthy: Tensor, sides: Mapping[SideName, Side]) -> Gradient:
+        """Without a scaler: the retain gradient alone where the forget side failed, nothing where that failed too."""
+        nothing = (
+            direction.map(lambda _, tensor: torch.zeros_like(tensor))
+            if healthy.device.type != "cpu"
+            else None
+        )
+        if nothing is None:  # an absent gradient makes the optimiser leave the weights alone, momentum or not
+            nothing = Gradient(dict.fromkeys(direction.names))
+        if self.own == "forget":
+            return direction.where(healthy, nothing)
+        retain = sides["retain"].gradient()
+        squared_norm = retain.remembered_norm()
+        return direction.where(healthy, retain).where(torch.isfinite(squared_norm), nothing)
+
+    def _count(self, unhealthy: Tensor) -> None:
+        count = unhealthy.long()
+        self._unhealthy = count if self._unhealthy is None else self._unhealthy + count
+
+    def take_unhealthy(self) -> int:
+        """Number of non-finite windows since the last call; synchronises with the device."""
+        count, self._unhealthy = self._unhealthy, None
+        return 0 if count is None else int(count)
+
+    # ---- for strategies and losses --------------------------------------------------------------------------------------------
+    def parameters(self) -> dict[str, nn.Parameter]:
+        """The trainable parameters by name."""
+        return self._runner.parameters()
+
+    def training_loss(self, batch: Any) -> Tensor | None:
+        """The user's own `training_step`, to be called from inside a pass."""
+        return loss_of(self._user_step(batch, *self._window[self._runner.position].arguments))
+
+    def context(self) -> Context:
+        """What an objective may know about the running pass."""
+        kwargs = getattr(self.trainer.strategy, "distributed_sampler_kwargs", None) or {}
+        return Context(
+            training_loss=self.training_loss,
+            step=self.step,
+            micro_batch=self._runner.position,
+            rank=int(kwargs.get("rank", 0)),
+            world_size=int(kwargs.get("num_replicas", 1)),
+        )

@@ -1,0 +1,191 @@
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sized
+from contextlib import ExitStack, contextmanager
+from typing import Any, TypeAlias
+
+import torch
+from lightning.pytorch import LightningModule, Trainer
+from lightning.pytorch.callbacks.progress.tqdm_progress import Tqdm
+from lightning.pytorch.utilities import CombinedLoader
+from lightning.pytorch.utilities.model_helpers import is_overridden
+from torch import Tensor, nn
+from torch.utils.data import (
+    BatchSampler,
+    DataLoader,
+    DistributedSampler,
+    IterableDataset,
+    RandomSampler,
+    SequentialSampler,
+    Subset,
+)
+
+from lightning_unlearn.errors import ConfigurationError
+from lightning_unlearn.passes import _streams
+
+Sums: TypeAlias = Mapping[str, Tensor]
+
+
+class Source:
+    """Every batch of one side, for work that is done once: what `prepare` sees.
+
+    The batches come from a fresh, unshuffled loader over the same data set as the given one (never from the
+    Trainer's own iterators), each sample exactly once, shared out over the processes, through the user's transfer
+    hooks, to the module in evaluation mode and in the Trainer's precision. The random streams are afterwards where
+    they were before.
+
+    Args:
+        trainer: the Trainer.
+        module: its module.
+        loader: a `DataLoader`; with one process any iterable of batches.
+        name: for the progress bar and for messages.
+        limit: at most this many batches a process, `None` for all.
+        at_most: a fixed random choice of this many samples instead of all; `None` for all.
+    """
+
+    def __init__(
+        self,
+        trainer: Trainer,
+        module: LightningModule,
+        loader: Any,
+        name: str,
+        limit: int | None = None,
+        at_most: int | None = None,
+    ) -> None:
+        self._trainer = trainer
+        self._module = module
+        self._name = name
+        kwargs = getattr(trainer.strategy, "distributed_sampler_kwargs", None) or {}
+        self._rank, self._world_size = int(kwargs.get("rank", 0)), int(kwargs.get("num_replicas", 1))
+        self._idle = False
+        self._loader, self.samples = self._fresh(loader, at_most)
+        batches = len(self._loader) if isinstance(self._loader, Sized) else None
+        self._limit = batches if limit is None else limit if batches is None else min(limit, batches)
+
+    @classmethod
+    def of_trainer(cls, trainer: Trainer, module: LightningModule, side: str) -> Source:
+        """The given side of the train loaders of `trainer`, cut to its `limit_train_batches`."""
+        loaders: Any = trainer.train_dataloader
+        loader = (loaders.iterables if isinstance(loaders, CombinedLoader) else loaders)[side]
+        limit: int | float | None = trainer.limit_train_batches
+        if isinstance(limit, float):
+            limit = None if limit == 1.0 or not isinstance(loader, Sized) else int(limit * len(loader))
+        return cls(trainer, module, loader, side, limit)
+
+    def for_each(self, visit: Callable[[Any], None]) -> None:
+        """Call `visit(batch)` with every batch of this process."""
+        if not self._idle:
+            self._visit(visit)
+
+    def _visit(self, visit: Callable[[Any], None]) -> None:
+        bar = Tqdm(
+            total=self._limit, desc=self._name, leave=False, delay=1.0, disable=not self._shows_progress
+        )
+        with self._at_rest(), bar:
+            for i, batch in enumerate(self._loader):
+                if self._limit is not None and i >= self._limit:
+                    break
+                visit(self._transferred(batch))
+                bar.update()
+
+    def sum(self, terms: Callable[[Any], Sums]) -> dict[str, Tensor]:
+        """Sum `terms(batch)` over all batches and all processes, with one reduction a name at the end.
+
+        Args:
+            terms: sums over the samples of a batch, by name; the same names and shapes for every batch.
+
+        Returns:
+            The sums, the same on every process and, up to rounding, on any number of them.
+        """
+        total: dict[str, Tensor] = {}
+
+        def add(batch: Any) -> None:
+            for name, term in terms(batch).items():
+                term = torch.zeros_like(term) if self._idle else term.detach()
+                total[name] = total[name] + term if name in total else term.clone()
+
+        self._visit(add)
+        if self._world_size == 1:
+            return total
+        return {n: self._trainer.strategy.reduce(t, reduce_op="sum") for n, t in total.items()}
+
+    # ---- helpers -----------------------------------------------------------------------------------------------
+    def _fresh(self, loader: Any, at_most: int | None) -> tuple[Iterable[Any], int | None]:
+        if not isinstance(loader, DataLoader) or isinstance(loader.dataset, IterableDataset):
+            if self._world_size > 1:
+                raise ConfigurationError(
+                    f"The {self._name} loader must be a `DataLoader` over a map-style data set to be shared out over "
+                    f"{self._world_size} processes, found {type(loader).__name__}."
+                )
+            return loader, None
+        indices = _indices(loader)
+        if at_most is not None and at_most < len(indices):
+            chosen = torch.randperm(len(indices), generator=torch.Generator().manual_seed(0))[:at_most]
+            indices = [indices[i] for i in sorted(chosen.tolist())]
+        # a process without a sample of its own adds zeros, or the others would wait for it in the reduction
+        own = indices[self._rank :: self._world_size] or indices[:1]
+        self._idle = self._rank >= len(indices)
+        batch_size = loader.batch_size or getattr(loader.batch_sampler, "batch_size", None) or 1
+        fresh: DataLoader[Any] = DataLoader(
+            Subset(loader.dataset, own),
+            batch_size=batch_size,
+            collate_fn=loader.collate_fn,
+            num_workers=loader.num_workers,
+            pin_memory=loader.pin_memory,
+            worker_init_fn=loader.worker_init_fn,
+            multiprocessing_context=loader.multiprocessing_context,
+            generator=torch.Generator().manual_seed(
+                0
+            ),  # without one, every `iter()` draws from the global stream
+        )
+        return fresh, len(indices)
+
+    def _transferred(self, batch: Any) -> Any:
+        batch = self._trainer.precision_plugin.convert_input(batch)
+        hooks = getattr(self._trainer, "datamodule", None)
+        owner = (
+            hooks if hooks is not None and is_overridden("on_before_batch_transfer", hooks) else self._module
+        )
+        batch = owner.on_before_batch_transfer(batch, 0)
+        return self._trainer.strategy.batch_to_device(batch, dataloader_idx=0)
+
+    @property
+    def _shows_progress(self) -> bool:
+        return self._trainer.is_global_zero and self._trainer.progress_bar_callback is not None
+
+    @contextmanager
+    def _at_rest(self) -> Iterator[None]:
+        with ExitStack() as stack:
+            stack.enter_context(_streams.isolated(self._trainer.strategy.root_device))
+            stack.enter_context(evaluating(self._module))
+            stack.enter_context(self._trainer.precision_plugin.forward_context())
+            yield
+
+
+@contextmanager
+def evaluating(module: nn.Module) -> Iterator[None]:
+    """Evaluation mode for the length of the block; every sub-module gets its own mode back."""
+    modes = [(m, m.training) for m in module.modules()]
+    module.eval()
+    try:
+        yield
+    finally:
+        for m, mode in modes:
+            m.training = mode
+
+
+def _indices(loader: DataLoader[Any]) -> list[int]:
+    """Which samples a loader hands out, each once, in order."""
+    sampler, everything = loader.sampler, range(len(loader.dataset))  # type: ignore[arg-type]
+    if isinstance(sampler, DistributedSampler):
+        if sampler.dataset is loader.dataset:
+            return list(everything)
+        wrapped: Any = (
+            sampler.dataset
+        )  # Lightning's wrapper of another sampler: a sequence of that one's indices
+        return sorted({int(wrapped[i]) for i in range(len(wrapped))})
+    if loader.batch_sampler is not None and type(loader.batch_sampler) is not BatchSampler:
+        return sorted({int(i) for batch in loader.batch_sampler for i in batch})
+    if isinstance(sampler, (RandomSampler, SequentialSampler)):
+        return list(everything)
+    return sorted({int(i) for i in sampler})

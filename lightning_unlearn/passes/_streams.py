@@ -1,0 +1,62 @@
+"""The four streams of random numbers a training step may draw from: torch CPU, torch device, Python, NumPy."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+
+class Streams(NamedTuple):
+    """A recorded state of all streams."""
+
+    cpu: Tensor
+    device: Tensor | None
+    python: Any
+    numpy: Any
+
+
+def _device_module(device: torch.device) -> Any:
+    return None if device.type in ("cpu", "meta") else torch.get_device_module(device)
+
+
+def record(device: torch.device) -> Streams:
+    """The state of all streams now."""
+    module = _device_module(device)
+    on_device = None if module is None else module.get_rng_state(device)
+    return Streams(torch.get_rng_state(), on_device, random.getstate(), np.random.get_state())
+
+
+def replay(streams: Streams, device: torch.device) -> None:
+    """Put all streams into a recorded state."""
+    torch.set_rng_state(streams.cpu)
+    if streams.device is not None:
+        _device_module(device).set_rng_state(streams.device, device)
+    random.setstate(streams.python)
+    np.random.set_state(streams.numpy)
+
+
+def start(device: torch.device, *key: int) -> None:
+    """Put all streams into a state that is a function of `key`."""
+    seed = int(np.random.SeedSequence([k % 2**32 for k in key]).generate_state(1)[0])
+    torch.default_generator.manual_seed(seed)
+    module = _device_module(device)
+    if module is not None:
+        module.manual_seed(seed)
+    random.seed(seed)
+    np.random.seed(seed)
+
+
+@contextmanager
+def isolated(device: torch.device) -> Iterator[None]:
+    """Whatever the block draws, the streams are afterwards where they were before."""
+    streams = record(device)
+    try:
+        yield
+    finally:
+        replay(streams, device)

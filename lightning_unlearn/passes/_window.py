@@ -1,0 +1,46 @@
+"""The micro-batches between two optimiser steps."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from lightning.fabric.utilities import move_data_to_device
+from lightning_utilities.core.apply_func import apply_to_collection
+from torch import Tensor
+
+from lightning_unlearn.passes._streams import Streams
+from lightning_unlearn.passes._traces import Buffers
+
+
+@dataclass
+class MicroBatch:
+    """Both halves of one batch of the window, and the state in which Lightning entered `training_step` with it.
+
+    Attributes:
+        halves: `"retain"` and `"forget"` to the transferred batch; a half that is not there is missing.
+        index: Lightning's `batch_idx`.
+        arguments: what Lightning passed to `training_step` after the batch.
+        streams: random number streams on entry.
+        buffers: buffers on entry.
+        loss: what Lightning's own pass returned, detached; `None` where `training_step` returned `None`.
+    """
+
+    halves: dict[str, Any]
+    index: int
+    arguments: tuple[Any, ...] = ()
+    streams: Streams | None = None
+    buffers: Buffers | None = None
+    loss: Tensor | None = None
+
+    def half(self, side: str, device: torch.device, hold: str) -> Any:
+        """The batch of one side, in containers of its own: a `training_step` may pop from the dict it is given."""
+        batch = apply_to_collection(self.halves[side], Tensor, lambda tensor: tensor)
+        return move_data_to_device(batch, device) if hold == "cpu" else batch
+
+    def held(self, hold: str) -> MicroBatch:
+        """Itself, with its tensors moved to where they are kept until the window closes."""
+        if hold == "cpu":
+            self.halves = {k: move_data_to_device(v, torch.device("cpu")) for k, v in self.halves.items()}
+        return self

@@ -1,0 +1,310 @@
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import asdict, dataclass
+from typing import Any, ClassVar, Literal, cast
+
+import lightning.pytorch as pl
+import torch
+from lightning.pytorch.utilities.rank_zero import rank_zero_warn
+from torch import Tensor
+from typing_extensions import override
+
+from lightning_unlearn import _checks as arguments
+from lightning_unlearn.errors import ConfigurationError
+from lightning_unlearn.gradient import Gradient
+from lightning_unlearn.objectives import Ascent, Objective
+from lightning_unlearn.passes import Session, Side, Source
+from lightning_unlearn.passes._session import SideName
+from lightning_unlearn.strategies import _checks
+from lightning_unlearn.strategies._constraint import Constraint
+
+
+@dataclass
+class Progress:
+    """Where a run is: optimiser `step` (from 0), `total_steps` planned (`None`: unknown), `epoch` (from 0)."""
+
+    step: int = 0
+    total_steps: int | None = None
+    epoch: int = 0
+
+
+class UnlearningStrategy(pl.Callback, ABC):
+    """A callback that turns the forget and the retain side into the direction of each optimiser step.
+
+    Lightning runs the user's `training_step` on the retain batch as ever. At the end of each accumulation window,
+    in `on_after_backward`, the strategy asks the sides for the gradients it needs and the result is put into
+    `p.grad`, from where clipping, scaling and the optimiser go on as with any gradient. The module is not wrapped
+    and keeps nothing of it.
+
+    A subclass implements :meth:`direction`; it knows nothing of devices, processes, precision or accumulation.
+
+    Args:
+        objective: the forget side's loss, to be minimised; `None` is `Ascent()`, the training loss with its sign
+            turned.
+        hold: where the batches of an accumulation window wait for its end: `"device"`, or `"cpu"` to save memory.
+        seed: of the random numbers (dropout, random labels) of the forget side's passes.
+
+    Example:
+        >>> from lightning_unlearn import UnlearningStrategy
+        >>> class Alternate(UnlearningStrategy):
+        ...     "Forget on even steps, retain on odd ones; a side that is not asked costs nothing."
+        ...     def direction(self, forget, retain):
+        ...         return (forget if self.progress.step % 2 == 0 else retain).gradient()
+        >>> Alternate().progress
+        Progress(step=0, total_steps=None, epoch=0)
+    """
+
+    needs_forget: ClassVar[bool] = True
+    needs_retain: ClassVar[bool] = True
+    keeps_original: ClassVar[bool] = False
+
+    def __init__(
+        self,
+        *,
+        objective: Objective | None = None,
+        hold: Literal["device", "cpu"] = "device",
+        seed: int = 0,
+    ) -> None:
+        if objective is not None and not isinstance(objective, Objective):
+            raise ConfigurationError(f"`objective` must be an Objective, found {objective!r}.")
+        self.objective: Objective = Ascent() if objective is None else objective
+        self.hold = cast(Literal["device", "cpu"], arguments.one_of("hold", hold, ("device", "cpu")))
+        self.seed = seed
+        self.progress = Progress()
+        self.diagnostics: dict[str, Tensor] = {}
+        self._session: Session | None = None
+        self._constraint: Constraint | None = None
+        self._module: pl.LightningModule | None = None
+        self._original: Gradient | None = None
+        self._restored = False
+        self._started = False
+        self._combined = False
+        self._reach_checked = False
+
+    # ---- for subclasses ----------------------------------------------------------------------------------------
+    @abstractmethod
+    def direction(self, forget: Side, retain: Side | None) -> Gradient:
+        """What the optimiser subtracts; belongs to the Trainer from then on, and may be changed by it.
+
+        Args:
+            forget: the forget side; its loss is the forget objective.
+            retain: the retain side; `None` if the strategy has `needs_retain = False`.
+        """
+
+    def prepare(self, module: pl.LightningModule, forget: Source, retain: Source | None) -> None:
+        """Work that is done once before the first step; skipped when a run is resumed. Nothing by default."""
+
+    def forget_loss(self, module: pl.LightningModule, batch: Any, batch_idx: int) -> Tensor | None:
+        """What is averaged over the forget samples; the objective's loss by default.
+
+        An override calls `super().forget_loss`, never `module.training_step`, which leads back here.
+        """
+        return self.objective.loss(module, batch, self._attached.context())
+
+    def retain_loss(self, module: pl.LightningModule, batch: Any, batch_idx: int) -> Tensor | None:
+        """The retain side's loss; the user's own `training_step` by default, which is then left unpatched."""
+        return self._attached.training_loss(batch)
+
+    def constrain(self, update: Gradient) -> Gradient:
+        """What of the optimiser's `update` (new weights − old weights) may stand; runs after each of its steps.
+
+        The place for masks and projections that must hold under momentum and weight decay. Identity by default,
+        and then it costs nothing.
+        """
+        return update
+
+    @property
+    def weights(self) -> Gradient:
+        """The trainable parameters now, as a vector that shares their memory: not to be changed in place."""
+        return Gradient({name: p.detach() for name, p in self._attached.parameters().items()})
+
+    @property
+    def original(self) -> Gradient:
+        """The trainable parameters before the first step; kept only with `keeps_original = True`."""
+        if self._original is None:
+            raise ConfigurationError(
+                f"`{type(self).__name__}.original` is kept from the start of a run if the class says "
+                "`keeps_original = True`, found it not kept."
+            )
+        return self._original
+
+    @property
+    def _attached(self) -> Session:
+        if self._session is None:
+            raise ConfigurationError(f"`{type(self).__name__}` must be attached to a running `Trainer.fit`.")
+        return self._session
+
+    # ---- attaching and detaching -------------------------------------------------------------------------------
+    @override
+    def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
+        if stage != "fit":
+            return
+        self._detach()
+        others = [c for c in trainer.callbacks if isinstance(c, UnlearningStrategy) and c is not self]  # type: ignore[attr-defined]
+        _checks.raise_together(_checks.of_trainer(trainer, others) + _checks.of_module(pl_module))
+        self.progress, self.diagnostics = Progress(), {}
+        self._original, self._restored, self._started, self._reach_checked = None, False, False, False
+        self._module = pl_module
+        overrides_retain = type(self).retain_loss is not UnlearningStrategy.retain_loss
+        self._session = Session(
+            trainer,
+            pl_module,
+            own="retain" if self.needs_retain else "forget",
+            wanted=self._needed,
+            losses={"forget": self.forget_loss, "retain": self.retain_loss if overrides_retain else None},
+            objective=self.objective,
+            hold=self.hold,
+            seed=self.seed,
+        )
+        self._session.open()
+
+    @override
+    def teardown(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
+        if stage == "fit":
+            self._detach()
+
+    @override
+    def on_exception(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException
+    ) -> None:
+        self._detach()  # Lightning does not call `teardown` after an exception
+
+    def _detach(self) -> None:
+        if self._session is not None:
+            self._session.close()
+        if self._constraint is not None:
+            self._constraint.detach()
+        self._session = self._constraint = self._module = None
+
+    @property
+    def _needed(self) -> tuple[SideName, ...]:
+        sides: tuple[tuple[SideName, bool], ...] = (
+            ("forget", self.needs_forget),
+            ("retain", self.needs_retain),
+        )
+        return tuple(side for side, needed in sides if needed)
+
+    # ---- before the first step ---------------------------------------------------------------------------------
+    @override
+    def on_load_checkpoint(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict[str, Any]
+    ) -> None:
+        if self._session is not None and self.state_key not in checkpoint.get("callbacks", {}):
+            raise ConfigurationError(
+                f"`ckpt_path` must be a checkpoint of an interrupted run with {type(self).__name__}, found one without "
+                "its state. To unlearn from a trained model, load it with `load_from_checkpoint` and call `fit` "
+                "without `ckpt_path`: otherwise its step counters come back too, and no step is taken."
+            )
+
+    @override
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        self._started = True
+        _checks.raise_together(_checks.of_loaders(trainer, self._needed))
+        steps = trainer.estimated_stepping_batches
+        self.progress.total_steps = None if steps == float("inf") else int(steps)
+        if self.keeps_original and self._original is None:
+            self._original = self.weights.clone()
+        if type(self).prepare is not UnlearningStrategy.prepare and not self._restored:
+            sources = {side: Source.of_trainer(trainer, pl_module, side) for side in self._needed}
+            self.prepare(pl_module, cast(Source, sources.get("forget")), sources.get("retain"))
+        if type(self).constrain is not UnlearningStrategy.constrain:
+            self._constraint = Constraint(trainer.optimizers, self._attached.parameters(), self.constrain)
+
+    @override
+    def on_fit_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        nothing_planned = (
+            trainer.limit_train_batches == 0 or trainer.max_epochs == 0 or trainer.max_steps == 0
+        )
+        if not self._started and not self._restored and not nothing_planned:
+            self._detach()  # Lightning skips an epoch without batches and says nothing
+            _checks.raise_together(_checks.of_loaders(trainer, self._needed))
+
+    # ---- the step ----------------------------------------------------------------------------------------------
+    @override
+    def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        self.progress.epoch = trainer.current_epoch
+        self._attached.forget_window()
+
+    @override
+    def on_train_batch_start(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Any, batch_idx: int
+    ) -> None:
+        self._attached.step = self.progress.step
+        self._attached.begin_batch(batch, batch_idx)
+        self._combined = False
+
+    @override
+    def on_after_backward(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        session = self._attached
+        if session.busy:  # an unusual precision plugin calls hooks from inside our own pass
+            return
+        session.after_own_backward()
+        if session.at_boundary(trainer.fit_loop.batch_idx):
+            self._combine(trainer, pl_module)
+
+    @override
+    def on_before_optimizer_step(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, optimizer: torch.optim.Optimizer
+    ) -> None:
+        session = self._attached
+        if self._combined or not session.at_boundary(trainer.fit_loop.batch_idx):
+            return
+        # only a last micro-batch without a loss leads here: there was no backward pass to be told of
+        rank_zero_warn(
+            "`training_step` returned None for the last batch of an accumulation window: the step uses the others."
+        )
+        if session.has_own_loss:
+            self._combine(trainer, pl_module)
+
+    def _combine(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        session = self._attached
+        forget, retain = session.sides()
+        with torch.no_grad():
+            direction = self.direction(cast(Side, forget), retain)  # None only for who needs no forget side
+        if forget is not None:
+            self._check_reach(forget)
+        session.write(direction)
+        self._combined = True
+        if not trainer.barebones:
+            for name, value in self.diagnostics.items():
+                pl_module.log(f"unlearn/{name}", value.float(), on_step=True, on_epoch=False)
+
+    def _check_reach(self, forget: Side) -> None:
+        if not self._reach_checked and forget.reaches_no_parameter:
+            raise ConfigurationError(
+                "A trainable parameter must get a gradient from the forget side, found none that does. Unfreeze the "
+                "parameters that the forget loss depends on, and give them to the optimiser."
+            )
+        self._reach_checked = self._reach_checked or forget.asked
+
+    @override
+    def on_train_batch_end(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        if self._attached.at_boundary(batch_idx):
+            self.progress.step += 1
+
+    @override
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        if skipped := self._attached.take_unhealthy():
+            what = "used the retain gradient alone, or none" if self.needs_retain else "were left out"
+            rank_zero_warn(
+                f"{skipped} steps of this epoch had a loss or gradient that was not finite; they {what}. Lower the "
+                "learning rate, or take a bounded objective."
+            )
+
+    # ---- state: tensors and primitives, so that a checkpoint loads with `weights_only=True` --------------------
+    @override
+    def state_dict(self) -> dict[str, Any]:
+        state: dict[str, Any] = {"progress": asdict(self.progress)}
+        if self._original is not None:
+            state["original"] = dict(self._original.items())
+        return state
+
+    @override
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        self._restored = True
+        self.progress = Progress(**state_dict["progress"])
+        if "original" in state_dict:
+            self._original = Gradient(state_dict["original"])

@@ -1,0 +1,53 @@
+"""A rule on the optimiser's update, enforced from its own step hooks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.optim import Optimizer
+
+from lightning_unlearn.gradient import Gradient
+from lightning_unlearn.weights import Snapshot
+
+
+class Constraint:
+    """Replaces the move that an optimiser's step has made by what `rule` allows of it.
+
+    It sees the move after momentum, preconditioning and weight decay: what it forbids does not move at all.
+
+    Args:
+        optimizers: the optimisers whose steps are watched.
+        parameters: name to parameter.
+        rule: update to allowed update.
+    """
+
+    def __init__(
+        self,
+        optimizers: Sequence[Optimizer],
+        parameters: Mapping[str, Tensor],
+        rule: Callable[[Gradient], Gradient],
+    ) -> None:
+        self._parameters = dict(parameters)
+        self._rule = rule
+        self._before: Snapshot | None = None
+        self._handles = [o.register_step_pre_hook(self._remember) for o in optimizers]
+        self._handles += [o.register_step_post_hook(self._enforce) for o in optimizers]
+
+    def detach(self) -> None:
+        """Stop watching."""
+        for handle in self._handles:
+            handle.remove()
+        self._before = None
+
+    def _remember(self, *_: Any) -> None:
+        self._before = Snapshot(self._parameters)
+
+    def _enforce(self, *_: Any) -> None:
+        assert self._before is not None
+        with torch.no_grad():
+            update = self._before.update()
+            self._before.replace_update(update, self._rule(update.clone()))
+        self._before = None

@@ -1,0 +1,58 @@
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import final
+
+import lightning.pytorch as pl
+import torch
+from typing_extensions import override
+
+from lightning_unlearn.errors import ConfigurationError
+from lightning_unlearn.gradient import Gradient
+from lightning_unlearn.passes import Side, Source
+from lightning_unlearn.strategies._base import UnlearningStrategy
+
+
+class EditStrategy(UnlearningStrategy):
+    """A one-shot change of weights: `edit` runs once in `on_train_start`, then the run ends without a step.
+
+    `ModelCheckpoint` saves nothing in such a run, because no epoch ends: call `trainer.save_checkpoint` after `fit`.
+
+    Example:
+        >>> import torch
+        >>> from lightning_unlearn import EditStrategy
+        >>> class Dampen(EditStrategy):
+        ...     "Halves the weights."
+        ...     def edit(self, module, forget, retain):
+        ...         for parameter in module.parameters():
+        ...             parameter.mul_(0.5)
+    """
+
+    @abstractmethod
+    def edit(self, module: pl.LightningModule, forget: Source, retain: Source | None) -> None:
+        """Change the weights of `module` in place, without a graph."""
+
+    @final
+    @override
+    def prepare(self, module: pl.LightningModule, forget: Source, retain: Source | None) -> None:
+        with torch.no_grad():
+            self.edit(module, forget, retain)
+
+    @final
+    @override
+    def direction(self, forget: Side, retain: Side | None) -> Gradient:
+        raise AssertionError("an edit takes no step")
+
+    @override
+    def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
+        if stage == "fit" and (trainer.fit_loop.min_epochs or trainer.fit_loop.min_steps):
+            raise ConfigurationError(
+                f"`min_epochs` and `min_steps` must not be set with {type(self).__name__}, which takes no step, found "
+                f"{trainer.fit_loop.min_epochs} and {trainer.fit_loop.min_steps}. Leave them out."
+            )
+        super().setup(trainer, pl_module, stage)
+
+    @override
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        super().on_train_start(trainer, pl_module)
+        trainer.should_stop = True

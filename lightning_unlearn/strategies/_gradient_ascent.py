@@ -1,0 +1,43 @@
+from __future__ import annotations
+
+from typing import ClassVar, Literal
+
+from typing_extensions import override
+
+from lightning_unlearn.gradient import Gradient
+from lightning_unlearn.objectives import Objective
+from lightning_unlearn.passes import Side
+from lightning_unlearn.strategies._base import UnlearningStrategy
+
+
+class GradientAscent(UnlearningStrategy):
+    """Descends the forget objective alone; with the default objective this is gradient ascent on the forget set.
+
+    `direction = u`, where `u = ∇F` and by default `F = −L_f`, so `u = −g_f`. Needs no retain data:
+    `trainer.fit(module, {"forget": loader})` is enough, and Lightning's own pass is then the forget pass. Nothing
+    holds the rest of the model in place: it collapses within a few steps unless the run is stopped.
+
+    Args:
+        objective: the forget side's loss, to be minimised; `None` is `Ascent()`.
+        hold: see :class:`UnlearningStrategy`.
+        seed: see :class:`UnlearningStrategy`.
+
+    References:
+        Golatkar et al., "Eternal Sunshine of the Spotless Net", CVPR 2020 (as baseline "negative gradient").
+
+    Example:
+        >>> from lightning_unlearn import Bounded, GradientAscent
+        >>> GradientAscent(objective=Bounded()).needs_retain
+        False
+    """
+
+    needs_retain: ClassVar[bool] = False
+
+    def __init__(
+        self, *, objective: Objective | None = None, hold: Literal["device", "cpu"] = "device", seed: int = 0
+    ) -> None:
+        super().__init__(objective=objective, hold=hold, seed=seed)
+
+    @override
+    def direction(self, forget: Side, retain: Side | None) -> Gradient:
+        return forget.gradient()
