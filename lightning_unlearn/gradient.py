@@ -58,7 +58,7 @@ class Gradient:
         self.tensors: list[Tensor | None] = list(tensors.values())
         self._serial = next(_serials)
         self._version = 0
-        self._watched = False
+        self._watched: int | None = None
         # keyed by serial numbers, not by references: a reference to `self` would keep the tensors until the next gc
         self._products: dict[tuple[int, int, int], Tensor] = {}
 
@@ -114,16 +114,16 @@ class Gradient:
 
     def remember_norm(self) -> None:
         """Remember the squared norm of today, to be asked for by :meth:`remembered_norm` after later changes."""
-        self._watched = True
+        self._watched = self._version
 
     def remembered_norm(self) -> Tensor:
-        """Squared norm as it was before the first change in place; computed at the latest moment possible."""
-        if self._version == 0:
+        """Squared norm as it was when :meth:`remember_norm` was called; computed at the latest moment possible."""
+        if self._watched is None or self._version == self._watched:
             return self.dot(self)
-        return self._products[self._serial, 0, 0]
+        return self._products[self._serial, self._watched, self._watched]
 
     def _changing(self) -> None:
-        if self._watched and self._version == 0:
+        if self._version == self._watched:
             self.dot(self)
         self._version += 1
 
@@ -148,7 +148,8 @@ class Gradient:
     def mul_(self, scalar: Scalar) -> Self:
         """In place `scalar * self`."""
         self._changing()
-        scale_(self.tensors, scalar)
+        if isinstance(scalar, Tensor) or scalar != 1.0:
+            scale_(self.tensors, scalar)
         return self
 
     def project_off_(self, other: Gradient, *, when: Literal["always", "conflict"] = "always") -> Self:

@@ -27,7 +27,8 @@ class ForgettingMonitor(pl.Callback):
     `unlearn/forget_accuracy`, `unlearn/retain_accuracy`, `unlearn/test_accuracy`, and the same with `_loss`. The
     first two are shown in the progress bar. :attr:`history` keeps them all.
 
-    **Target.** The run stops at the first evaluation whose forget accuracy is at most the target.
+    **Target.** The run stops at the first evaluation whose forget accuracy is at most the target; with a
+    `retain_goal`, at the first one that also has the retain accuracy back where it should be.
     **Collapse guard.** If retain accuracy falls below `retain_floor` times its value before the first step, the best
     weights seen (closest to the target with retain accuracy above the floor) are put back and the run stops with a
     warning.
@@ -40,6 +41,8 @@ class ForgettingMonitor(pl.Callback):
             on test data, or 0 if no forget label occurs in the retain set (a whole class is forgotten); `None` never
             stops.
         retain_floor: share of the original retain accuracy, in [0, 1]; 0 turns the guard off.
+        retain_goal: share of the original retain accuracy, in [0, 1], that the run must have kept or regained
+            before it stops at its target. A step that forgets often dents the rest, which further steps repair.
         predict: a function of (module, batch) that returns logits `(N, C, ...)` and integer labels `(N, ...)`; by
             default a batch is (inputs, labels) and the logits are `module(inputs)`.
         test: loader of data never trained on; by default the datamodule's `test_dataloader`, if it has one.
@@ -61,6 +64,7 @@ class ForgettingMonitor(pl.Callback):
         every_n_steps: int | None = None,
         target: float | Literal["holdout"] | None = "holdout",
         retain_floor: float = 0.9,
+        retain_goal: float = 0.0,
         predict: Predict | None = None,
         *,
         test: Any = None,
@@ -75,6 +79,7 @@ class ForgettingMonitor(pl.Callback):
             target = _checks.fraction("target", target)
         self.target: float | str | None = target
         self.retain_floor = _checks.fraction("retain_floor", retain_floor)
+        self.retain_goal = _checks.fraction("retain_goal", retain_goal)
         self.predict = predict
         self.test = test
         self.max_samples = None if max_samples is None else _checks.positive_int("max_samples", max_samples)
@@ -198,8 +203,11 @@ class ForgettingMonitor(pl.Callback):
             return self.target
         return 0.0 if self._is_class else row.get("unlearn/test_accuracy")
 
+    def _original_retain(self) -> float:
+        return self.history[0].get("unlearn/retain_accuracy", 0.0)
+
     def _floor(self) -> float:
-        return self.retain_floor * self.history[0]["unlearn/retain_accuracy"]
+        return self.retain_floor * self._original_retain()
 
     def _is_best(self, row: dict[str, float]) -> bool:
         if row["unlearn/retain_accuracy"] < self._floor():
@@ -215,7 +223,9 @@ class ForgettingMonitor(pl.Callback):
         target = self._target_of(row)
         if self.retain_floor and retain is not None and retain < self._floor():
             self._roll_back(trainer, retain)
-        elif target is not None and row["unlearn/forget_accuracy"] <= target:
+        elif target is None or (retain or 0.0) < self.retain_goal * self._original_retain():
+            return
+        elif row["unlearn/forget_accuracy"] <= target:
             self.stopped = "target"
             trainer.should_stop = True
             rank_zero_info(

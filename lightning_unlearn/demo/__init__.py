@@ -2,5 +2,7 @@
 
 from lightning_unlearn.demo._data import MNIST, Digits
 from lightning_unlearn.demo._model import DigitClassifier
+from lightning_unlearn.demo._run import Outcome, run
+from lightning_unlearn.demo._task import Recipe, Task, make_task
 
-__all__ = ["Digits", "MNIST", "DigitClassifier"]
+__all__ = ["Digits", "MNIST", "DigitClassifier", "Task", "Recipe", "make_task", "run", "Outcome"]

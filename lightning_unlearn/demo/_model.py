@@ -11,8 +11,8 @@ from typing_extensions import override
 class DigitClassifier(L.LightningModule):
     """A convolutional classifier for small grey images of any size from 4 x 4 pixels on.
 
-    Three blocks of convolution, batch normalisation and ReLU, the second and third with stride 2; then the mean
-    over positions and a linear layer. With the defaults it has 24,058 parameters.
+    Three blocks of convolution, batch normalisation and ReLU, with maximum pooling between them; then the mean
+    over each quadrant and a linear layer. With the defaults it has 25,978 parameters.
 
     Args:
         lr: Step size of gradient descent with momentum 0.9, positive.
@@ -30,17 +30,19 @@ class DigitClassifier(L.LightningModule):
         ((2, 10), (2, 10))
     """
 
-    def __init__(self, lr: float = 0.05, num_classes: int = 10, width: int = 16) -> None:
+    def __init__(self, lr: float = 0.01, num_classes: int = 10, width: int = 16) -> None:
         super().__init__()
         self.save_hyperparameters()
         self.lr = lr
         self.net = nn.Sequential(
-            *_block(1, width, stride=1),
-            *_block(width, 2 * width, stride=2),
-            *_block(2 * width, 4 * width, stride=2),
-            nn.AdaptiveAvgPool2d(1),
+            *_block(1, width),
+            nn.MaxPool2d(2),
+            *_block(width, 2 * width),
+            nn.MaxPool2d(2),
+            *_block(2 * width, 4 * width),
+            nn.AdaptiveAvgPool2d(2),
             nn.Flatten(),
-            nn.Linear(4 * width, num_classes),
+            nn.Linear(16 * width, num_classes),
         )
         self.val_accuracy = MulticlassAccuracy(num_classes, average="micro")
 
@@ -69,6 +71,6 @@ class DigitClassifier(L.LightningModule):
         return torch.optim.SGD(self.parameters(), lr=self.lr, momentum=0.9)
 
 
-def _block(channels: int, out_channels: int, stride: int) -> list[nn.Module]:
-    convolution = nn.Conv2d(channels, out_channels, 3, stride=stride, padding=1, bias=False)
+def _block(channels: int, out_channels: int) -> list[nn.Module]:
+    convolution = nn.Conv2d(channels, out_channels, 3, padding=1, bias=False)
     return [convolution, nn.BatchNorm2d(out_channels), nn.ReLU()]

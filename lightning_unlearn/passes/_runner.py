@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, Literal, NamedTuple, TypeAlias
 
 import torch
 from lightning.pytorch import LightningModule, Trainer
@@ -17,7 +17,7 @@ from lightning_unlearn.gradient import Gradient
 from lightning_unlearn.passes import _streams
 from lightning_unlearn.passes._log_router import LogRouter
 from lightning_unlearn.passes._patches import patched
-from lightning_unlearn.passes._traces import no_trace
+from lightning_unlearn.passes._traces import batch_norm_evaluating, no_trace
 from lightning_unlearn.passes._window import MicroBatch
 
 LossFunction: TypeAlias = Callable[[LightningModule, Any, int], "Tensor | None"]
@@ -39,10 +39,17 @@ class Runner:
         training_step: `trainer.strategy.training_step`, before anything was patched.
         router: of the module's `log`.
         seed: of the random streams of passes that Lightning has not made itself.
+        batch_norm: mode of batch normalisation in the forget side's passes.
     """
 
     def __init__(
-        self, trainer: Trainer, module: LightningModule, training_step: Any, router: LogRouter, seed: int
+        self,
+        trainer: Trainer,
+        module: LightningModule,
+        training_step: Any,
+        router: LogRouter,
+        seed: int,
+        batch_norm: Literal["train", "eval"],
     ) -> None:
         self.trainer = trainer
         self.module = module
@@ -51,6 +58,7 @@ class Runner:
         self.position = 0
         self._training_step = training_step
         self._seed = seed
+        self._batch_norm = batch_norm
 
     # ---- parameters --------------------------------------------------------------------------------------------
     def parameters(self) -> dict[str, nn.Parameter]:
@@ -121,6 +129,7 @@ class Runner:
             stack.enter_context(self._marked_busy())
             stack.enter_context(_streams.isolated(self.device))
             stack.enter_context(no_trace(self.module))
+            stack.enter_context(self.normalised(side))
             stack.enter_context(self._gradients_aside())
             stack.enter_context(torch.enable_grad())
             for n, (j, micro) in enumerate(micro_batches):
@@ -149,6 +158,10 @@ class Runner:
     def _loss(self, batch: Any, micro: MicroBatch, loss_function: LossFunction | None) -> Tensor | None:
         with self.substituted(loss_function, micro.index):
             return loss_of(self._training_step(batch, *micro.arguments))
+
+    def normalised(self, side: str) -> AbstractContextManager[None]:
+        """Batch normalisation in the mode that the side's passes are to have."""
+        return batch_norm_evaluating(self.module, side == "forget" and self._batch_norm == "eval")
 
     def substituted(self, loss_function: LossFunction | None, index: int) -> AbstractContextManager[None]:
         """The wrapper of a Trainer strategy looks up `training_step`: that is where another loss must stand."""

@@ -37,6 +37,7 @@ class Session:
         objective: whose outer function the forget side minimises.
         hold: where a window's batches are kept.
         seed: of the random streams of passes that Lightning does not make itself.
+        batch_norm: mode of batch normalisation in the forget side's passes.
     """
 
     def __init__(
@@ -50,6 +51,7 @@ class Session:
         objective: Objective,
         hold: Literal["device", "cpu"],
         seed: int,
+        batch_norm: Literal["train", "eval"],
     ) -> None:
         self.trainer = trainer
         self.module = module
@@ -70,7 +72,7 @@ class Session:
         self._router = LogRouter(module)
         self._training_step = trainer.strategy.training_step
         self._user_step = module.training_step
-        self._runner = Runner(trainer, module, self._training_step, self._router, seed)
+        self._runner = Runner(trainer, module, self._training_step, self._router, seed, batch_norm)
 
     # ---- attaching and detaching -------------------------------------------------------------------------------
     def open(self) -> None:
@@ -145,7 +147,11 @@ class Session:
         if self.own == "forget":
             self._own_metrics = Metrics(self.module)
             logged = self._router.renamed(batch)
-        with logged, self._runner.substituted(self._losses[self.own], micro.index):
+        with (
+            logged,
+            self._runner.normalised(self.own),
+            self._runner.substituted(self._losses[self.own], micro.index),
+        ):
             output = self._training_step(batch, *arguments)
         loss = loss_of(output)
         micro.loss = None if loss is None else loss.detach()

@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 from torchmetrics import Metric
 
 # not part of torchmetrics' `metric_state`, yet changed by every `forward`
@@ -53,6 +54,19 @@ class Metrics:
 
 def _copied(value: Tensor | list[Tensor]) -> Tensor | list[Tensor]:
     return list(value) if isinstance(value, list) else value.detach().clone()
+
+
+@contextmanager
+def batch_norm_evaluating(module: nn.Module, active: bool) -> Iterator[None]:
+    """Batch normalisation uses its running statistics for the length of the block, if `active`."""
+    layers = [m for m in module.modules() if isinstance(m, _BatchNorm) and m.training] if active else []
+    for layer in layers:
+        layer.eval()
+    try:
+        yield
+    finally:
+        for layer in layers:
+            layer.train()
 
 
 @contextmanager

@@ -44,6 +44,10 @@ class UnlearningStrategy(pl.Callback, ABC):
             turned.
         hold: where the batches of an accumulation window wait for its end: `"device"`, or `"cpu"` to save memory.
         seed: of the random numbers (dropout, random labels) of the forget side's passes.
+        batch_norm: mode of batch normalisation in the forget side's passes: `"train"` normalises with the statistics
+            of the forget batch, `"eval"` with the running ones, as the deployed model does. A batch of a single class
+            looks nothing like training data once it is normalised by itself: an objective that watches the
+            predictions needs `"eval"` there. Running statistics never move with forget data in either mode.
 
     Example:
         >>> from lightning_unlearn import UnlearningStrategy
@@ -65,12 +69,16 @@ class UnlearningStrategy(pl.Callback, ABC):
         objective: Objective | None = None,
         hold: Literal["device", "cpu"] = "device",
         seed: int = 0,
+        batch_norm: Literal["train", "eval"] = "train",
     ) -> None:
         if objective is not None and not isinstance(objective, Objective):
             raise ConfigurationError(f"`objective` must be an Objective, found {objective!r}.")
         self.objective: Objective = Ascent() if objective is None else objective
         self.hold = cast(Literal["device", "cpu"], arguments.one_of("hold", hold, ("device", "cpu")))
         self.seed = seed
+        self.batch_norm = cast(
+            Literal["train", "eval"], arguments.one_of("batch_norm", batch_norm, ("train", "eval"))
+        )
         self.progress = Progress()
         self.diagnostics: dict[str, Tensor] = {}
         self._session: Session | None = None
@@ -156,6 +164,7 @@ class UnlearningStrategy(pl.Callback, ABC):
             objective=self.objective,
             hold=self.hold,
             seed=self.seed,
+            batch_norm=self.batch_norm,
         )
         self._session.open()
 

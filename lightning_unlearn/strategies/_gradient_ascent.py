@@ -21,6 +21,7 @@ class GradientAscent(UnlearningStrategy):
         objective: the forget side's loss, to be minimised; `None` is `Ascent()`.
         hold: see :class:`UnlearningStrategy`.
         seed: see :class:`UnlearningStrategy`.
+        batch_norm: see :class:`UnlearningStrategy`.
 
     References:
         Golatkar et al., "Eternal Sunshine of the Spotless Net", CVPR 2020 (as baseline "negative gradient").
@@ -34,9 +35,14 @@ class GradientAscent(UnlearningStrategy):
     needs_retain: ClassVar[bool] = False
 
     def __init__(
-        self, *, objective: Objective | None = None, hold: Literal["device", "cpu"] = "device", seed: int = 0
+        self,
+        *,
+        objective: Objective | None = None,
+        hold: Literal["device", "cpu"] = "device",
+        seed: int = 0,
+        batch_norm: Literal["train", "eval"] = "train",
     ) -> None:
-        super().__init__(objective=objective, hold=hold, seed=seed)
+        super().__init__(objective=objective, hold=hold, seed=seed, batch_norm=batch_norm)
 
     @override
     def direction(self, forget: Side, retain: Side | None) -> Gradient:

@@ -23,6 +23,7 @@ class GradientDifference(GradientStrategy):
         objective: the forget side's loss, to be minimised; `None` is `Ascent()`.
         hold: see :class:`UnlearningStrategy`.
         seed: see :class:`UnlearningStrategy`.
+        batch_norm: see :class:`UnlearningStrategy`.
 
     References:
         Kurmanji et al., "Towards Unbounded Machine Unlearning", NeurIPS 2023 (baseline NegGrad+).
@@ -42,8 +43,9 @@ class GradientDifference(GradientStrategy):
         objective: Objective | None = None,
         hold: Literal["device", "cpu"] = "device",
         seed: int = 0,
+        batch_norm: Literal["train", "eval"] = "train",
     ) -> None:
-        super().__init__(objective=objective, hold=hold, seed=seed)
+        super().__init__(objective=objective, hold=hold, seed=seed, batch_norm=batch_norm)
         self.alpha = _checks.non_negative("alpha", alpha)
 
     @override

@@ -33,6 +33,7 @@ class GradientSurgery(GradientStrategy):
         objective: the forget side's loss, to be minimised; `None` is `Ascent()`.
         hold: see :class:`UnlearningStrategy`.
         seed: see :class:`UnlearningStrategy`.
+        batch_norm: see :class:`UnlearningStrategy`.
 
     References:
         Bae et al., "Gradient Surgery for One-shot Unlearning on Generative Model", 2023, arXiv:2307.04550.
@@ -57,16 +58,18 @@ class GradientSurgery(GradientStrategy):
         objective: Objective | None = None,
         hold: Literal["device", "cpu"] = "device",
         seed: int = 0,
+        batch_norm: Literal["train", "eval"] = "train",
     ) -> None:
-        super().__init__(objective=objective, hold=hold, seed=seed)
+        super().__init__(objective=objective, hold=hold, seed=seed, batch_norm=batch_norm)
         self.alpha = _checks.non_negative("alpha", alpha)
         self.retain_weight = _checks.non_negative("retain_weight", retain_weight)
         self.when = cast(Literal["conflict", "always"], _checks.one_of("when", when, ("conflict", "always")))
 
     @override
     def combine(self, forget: Gradient, retain: Gradient) -> Gradient:
-        projected = forget.project_off_(retain, when=self.when).mul_(self.alpha)
-        return projected.add_(retain, self.retain_weight) if self.retain_weight else projected
+        # α (u − c g_r) + w g_r, gathered so that memory is gone through once
+        coefficient = forget.coefficient(retain, when=self.when)
+        return forget.mul_(self.alpha).add_(retain, self.retain_weight - self.alpha * coefficient)
 
     @override
     def removed_fraction(self, cosine: Tensor) -> Tensor:

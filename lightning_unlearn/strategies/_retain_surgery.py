@@ -20,6 +20,7 @@ class RetainSurgery(GradientStrategy):
         objective: the forget side's loss; `None` is `Ascent()`.
         hold: see :class:`UnlearningStrategy`.
         seed: see :class:`UnlearningStrategy`.
+        batch_norm: see :class:`UnlearningStrategy`.
 
     References:
         Mandal & Gottwald, "Unlearning via Orthogonalization in Generative Models", 2025, arXiv:2506.04712

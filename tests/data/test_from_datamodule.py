@@ -46,7 +46,7 @@ class Existing(L.LightningDataModule):
         self.train = TRAIN
 
     def teardown(self, stage):
-        self.calls.append(f"teardown {stage}")
+        self.calls.append(f"teardown {getattr(stage, 'value', stage)}")
         self.train = None
 
     def train_dataloader(self):

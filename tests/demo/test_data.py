@@ -128,4 +128,4 @@ def test_classifier_learns_digits(tmp_path: Path) -> None:
 
 
 def test_classifier_is_of_the_size_it_says() -> None:
-    assert sum(p.numel() for p in DigitClassifier().parameters()) == 24_058
+    assert sum(p.numel() for p in DigitClassifier().parameters()) == 25_978

@@ -1,0 +1,135 @@
+"""The command line: `lightning-unlearn demo`, and LightningCLI with the strategies by class name."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from lightning.pytorch.cli import LightningCLI
+from typing_extensions import override
+
+from lightning_unlearn import UnlearningStrategy
+from lightning_unlearn.errors import ConfigurationError, UnlearningError
+
+if TYPE_CHECKING:
+    from jsonargparse import ArgumentParser
+    from rich.console import Console
+
+_MISSING = "`lightning-unlearn` needs the extra `cli`, found it not installed. Run `pip install 'lightning-unlearn[cli]'`."
+
+
+class UnlearnCLI(LightningCLI):
+    """LightningCLI with one more argument: `--original`, the checkpoint of the model that must forget.
+
+    Only its weights are loaded. (`--ckpt_path` is for resuming an interrupted run: with the checkpoint of a finished
+    training it would bring back the step counters too, and no step would be taken.)
+    """
+
+    @override
+    def add_arguments_to_parser(self, parser: Any) -> None:
+        parser.add_argument("--original", type=Path, help="Checkpoint of the model that must forget.")
+
+    def before_fit(self) -> None:
+        """LightningCLI calls this between instantiation and `Trainer.fit`."""
+        path = self.config.fit.original
+        if path is not None:
+            load_weights(self.model, path)
+
+
+def load_weights(module: torch.nn.Module, path: Path) -> None:
+    """Load the weights of a Lightning checkpoint, or of a bare state dict, into `module`.
+
+    Raises:
+        ConfigurationError: the file is not there, needs arbitrary pickle, or holds weights of another module.
+    """
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:
+        raise ConfigurationError(
+            f"`--original` must be a checkpoint that loads with `weights_only=True`, found {path}: {error}. Save the "
+            "model with `trainer.save_checkpoint(path, weights_only=True)` or `torch.save(module.state_dict(), path)`."
+        ) from error
+    try:
+        module.load_state_dict(content.get("state_dict", content))
+    except RuntimeError as error:
+        raise ConfigurationError(
+            f"`--original` must hold the weights of {type(module).__name__}, found other ones in {path}: {error}"
+        ) from error
+
+
+def demo_parser() -> ArgumentParser:
+    """Parser of `lightning-unlearn demo`."""
+    from jsonargparse import ArgumentParser
+
+    parser = ArgumentParser(
+        prog="lightning-unlearn demo",
+        description="Train a small classifier on handwritten digits, make it forget some of them, and compare it with "
+        "one that never saw them.",
+    )
+    parser.add_subclass_arguments(UnlearningStrategy, "strategy", required=False, help="How to unlearn.")
+    parser.set_defaults({"strategy": {"class_path": "lightning_unlearn.GradientSurgery"}})
+    parser.add_argument("--forget-class", type=int, default=3, help="The digit to be forgotten, 0 to 9.")
+    parser.add_argument(
+        "--forget-fraction", type=float, help="Share of random samples to be forgotten instead."
+    )
+    parser.add_argument(
+        "--data", choices=["digits", "mnist"], default="digits", help="Of scikit-learn, or MNIST."
+    )
+    parser.add_argument("--data-dir", type=Path, help="Folder with the idx files of MNIST.")
+    parser.add_argument("--seed", type=int, default=0, help="Of training, unlearning and the random choice.")
+    parser.add_argument("--output", type=Path, default=Path("unlearn-demo"), help="Folder for the results.")
+    return parser
+
+
+def demo(arguments: list[str], console: Console | None = None) -> None:
+    """Run the demonstration; what the user does not say about the strategy is taken from the task's recipe."""
+    from lightning_unlearn.demo._run import run
+    from lightning_unlearn.demo._task import make_task
+
+    parser = demo_parser()
+    options = parser.parse_args(arguments)
+    explicit = parser.parse_args(arguments, defaults=False).get("strategy") or {}
+    chosen = options.pop("strategy")
+    task = make_task(
+        options.data, options.data_dir, options.forget_class, options.forget_fraction, options.seed
+    )
+    known, given = chosen.init_args.keys(), (explicit.get("init_args") or {}).keys()
+    for name, value in task.recipe.strategy.items():
+        if name in known and name not in given:
+            chosen.init_args[name] = value
+    strategy = _instantiated(parser, chosen)
+    logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=".*does not have many workers.*")
+        warnings.filterwarnings(
+            "ignore", message=".*LeafSpec.*", category=FutureWarning
+        )  # of Lightning's own loaders
+        run(strategy, task, seed=options.seed, output=options.output, console=console)
+
+
+def _instantiated(parser: ArgumentParser, chosen: Any) -> UnlearningStrategy:
+    config = parser.get_defaults()
+    config.strategy = chosen
+    instantiate = getattr(parser, "instantiate", None) or parser.instantiate_classes  # the older name
+    strategy: UnlearningStrategy = instantiate(config).strategy
+    return strategy
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Entry point of `lightning-unlearn`."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    try:
+        import jsonargparse  # noqa: F401  # LightningCLI's own message would name another package's extra
+    except ModuleNotFoundError:
+        sys.exit(_MISSING)
+    try:
+        if arguments[:1] == ["demo"]:
+            demo(arguments[1:])
+        else:
+            UnlearnCLI(args=arguments, save_config_kwargs={"overwrite": True})
+    except UnlearningError as error:
+        sys.exit(f"error: {error}")

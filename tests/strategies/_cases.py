@@ -1,0 +1,269 @@
+"""One row a strategy: adding a row runs every law on it.
+
+A row says how to make the strategy, and, independently of the package, what its direction is as a float64 formula of
+flat vectors (`Hand`), what its forget loss is, and what its degenerate parameters should give back.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+from torch.nn.functional import cross_entropy, log_softmax, softmax
+
+from lightning_unlearn import (
+    Bounded,
+    FineTune,
+    GradientAscent,
+    GradientDifference,
+    GradientSurgery,
+    Holdout,
+    Relabel,
+    RetainSurgery,
+    Uniform,
+    UnlearningStrategy,
+)
+from tests.strategies._fits import CLASSES, samples
+from tests.strategies._loops import Hand, Outer, Term
+from tests.strategies._probes import HessianProbe, LookAhead, Masked, Prepared, RetainLookAhead
+
+Make = Callable[[], UnlearningStrategy]
+
+
+# ---- forget losses, again ----------------------------------------------------------------------------------------
+def identity(mean: Tensor) -> Tensor:
+    return mean
+
+
+def ascent(logits: Tensor, labels: Tensor) -> Tensor:
+    return -cross_entropy(logits, labels)
+
+
+def next_label(logits: Tensor, labels: Tensor) -> Tensor:
+    return cross_entropy(logits, (labels + 1) % CLASSES)
+
+
+def uniform(logits: Tensor, labels: Tensor) -> Tensor:
+    target = torch.full_like(logits, 1 / CLASSES)
+    return (target * (target.log() - log_softmax(logits, dim=1))).sum(dim=1).mean()
+
+
+def bounded(logits: Tensor, labels: Tensor) -> Tensor:
+    p = softmax(logits, dim=1)[torch.arange(len(labels)), labels]
+    return -torch.log(1 - p + 1e-3).mean()
+
+
+def holdout(level: float) -> Outer:
+    return lambda mean: torch.clamp(level - mean, min=0.0) ** 2
+
+
+# ---- directions, again -------------------------------------------------------------------------------------------
+def off(a: np.ndarray, b: np.ndarray, when: str = "always") -> np.ndarray:
+    inner = a @ b
+    return a if when == "conflict" and inner >= 0 else a - inner / (b @ b) * b
+
+
+def surgery(alpha: float = 1.0, weight: float = 1.0, when: str = "conflict") -> Callable[[Hand], np.ndarray]:
+    return lambda h: alpha * off(h.u, h.g, when) + weight * h.g
+
+
+@dataclass(frozen=True)
+class Case:
+    """A strategy, and what is known of it from elsewhere.
+
+    Attributes:
+        id: of the test.
+        make: a fresh strategy.
+        direction: what its direction is, from a window's losses and derivatives.
+        term: its forget loss of a batch.
+        outer: the function of the mean of that.
+        degenerate: the strategy with parameters that should give `baseline` back; `None` if it has none.
+        baseline: `"retain"` for a plain fit on the retain side, `"still"` for weights that stay, or a strategy.
+        mask: for a number of weights, which of them may move.
+        retain_free: whether it is fitted on the forget side alone.
+        uses_forget: whether a forget pass is made at all.
+        double_backward: whether it needs a second derivative.
+        finite_difference: whether it needs differences of passes, which half precision does not give.
+        tolerance: of law 1, relative to weights of about 1.
+    """
+
+    id: str
+    make: Make
+    direction: Callable[[Hand], np.ndarray]
+    term: Term = ascent
+    outer: Outer = identity
+    degenerate: Make | None = None
+    baseline: Literal["retain", "still"] | Make = "retain"
+    mask: Callable[[int], np.ndarray] | None = None
+    retain_free: bool = False
+    uses_forget: bool = True
+    double_backward: bool = False
+    finite_difference: bool = False
+    tolerance: float = 1e-12
+
+    @property
+    def forget_labels(self) -> Tensor:
+        """All labels of the forget set that the laws are run with."""
+        return samples(12, 2).tensors[1]
+
+
+def mean_label(h: Hand) -> float:
+    return float(h.forget_labels.mean())
+
+
+LEVEL = math.log(CLASSES) + 0.5  # above the loss of the untrained module: the objective has a slope
+
+
+def surgery_with(objective: Callable[[], object]) -> Make:
+    return lambda: GradientSurgery(when="always", objective=objective())
+
+
+def without_forget_part(objective: Callable[[], object]) -> Make:
+    return lambda: GradientSurgery(alpha=0.0, objective=objective())
+
+
+def surgery_case(name: str, objective: Callable[[], object], term: Term, outer: Outer = identity) -> Case:
+    return Case(
+        f"surgery-{name}",
+        surgery_with(objective),
+        surgery(when="always"),
+        term=term,
+        outer=outer,
+        degenerate=without_forget_part(objective),
+    )
+
+
+def hessian_direction(h: Hand) -> np.ndarray:
+    return h.g + 0.2 * (h.retain_hessian @ h.u + h.forget_hessian @ h.g)
+
+
+def hessian_case(name: str, method: str, tolerance: float, **arguments: object) -> Case:
+    objective = Holdout(LEVEL) if "outer" in arguments else None
+    return Case(
+        f"hessian-{name}",
+        lambda: HessianProbe(method=method, objective=objective),
+        hessian_direction,
+        degenerate=lambda: HessianProbe(c=0.0, method=method, objective=objective),
+        double_backward=method == "double_backward",
+        finite_difference=method == "finite_difference",
+        tolerance=tolerance,
+        **arguments,
+    )
+
+
+def plain_sum() -> UnlearningStrategy:
+    return GradientDifference(alpha=1.0)
+
+
+CASES = [
+    Case("fine-tune", FineTune, lambda h: h.g, degenerate=FineTune, uses_forget=False),
+    Case(
+        "ascent",
+        GradientAscent,
+        lambda h: h.u,
+        degenerate=lambda: GradientAscent(objective=Holdout(0.0)),
+        baseline="still",
+        retain_free=True,
+    ),
+    Case(
+        "ascent-holdout",
+        lambda: GradientAscent(objective=Holdout(LEVEL)),
+        lambda h: h.u,
+        term=cross_entropy,
+        outer=holdout(LEVEL),
+        retain_free=True,
+    ),
+    Case(
+        "difference",
+        lambda: GradientDifference(alpha=0.3),
+        lambda h: h.g + 0.3 * h.u,
+        degenerate=lambda: GradientDifference(alpha=0.0),
+    ),
+    Case("surgery", GradientSurgery, surgery(), degenerate=lambda: GradientSurgery(alpha=0.0)),
+    Case(
+        "surgery-paper",
+        lambda: GradientSurgery(retain_weight=0.0, when="always"),
+        surgery(weight=0.0, when="always"),
+        degenerate=lambda: GradientSurgery(alpha=0.0, retain_weight=0.0, when="always"),
+        baseline="still",
+    ),
+    Case(
+        "surgery-alpha",
+        lambda: GradientSurgery(alpha=0.4, retain_weight=0.7),
+        surgery(0.4, 0.7),
+        degenerate=lambda: GradientSurgery(alpha=0.0, when="always"),
+    ),
+    Case(
+        "retain-surgery",
+        RetainSurgery,
+        lambda h: off(h.g, h.u),
+        degenerate=lambda: RetainSurgery(objective=Holdout(0.0)),  # u = 0
+    ),
+    surgery_case("relabel", lambda: Relabel(CLASSES, kind="next"), next_label),
+    surgery_case("uniform", Uniform, uniform),
+    surgery_case("bounded", lambda: Bounded(1e-3), bounded),
+    surgery_case("holdout", lambda: Holdout(LEVEL), cross_entropy, holdout(LEVEL)),
+    Case(
+        "look-ahead",
+        LookAhead,
+        lambda h: h.g + h.u_at(-0.3 * h.g),
+        degenerate=lambda: LookAhead(beta=0.0),
+        baseline=plain_sum,
+    ),
+    Case(
+        "look-ahead-retain",
+        RetainLookAhead,
+        lambda h: h.u + h.g_at(-0.3 * h.u),
+        degenerate=lambda: RetainLookAhead(beta=0.0),
+        baseline=plain_sum,
+    ),
+    Case(
+        "look-ahead-holdout",
+        lambda: LookAhead(objective=Holdout(LEVEL)),
+        lambda h: h.g + h.u_at(-0.3 * h.g),
+        term=cross_entropy,
+        outer=holdout(LEVEL),
+        degenerate=lambda: LookAhead(beta=0.0, objective=Holdout(LEVEL)),
+        baseline=lambda: GradientDifference(alpha=1.0, objective=Holdout(LEVEL)),
+    ),
+    hessian_case("double-backward", "double_backward", 1e-12),
+    hessian_case("holdout", "double_backward", 1e-12, term=cross_entropy, outer=holdout(LEVEL)),
+    hessian_case("differences", "finite_difference", 1e-8),
+    Case(
+        "masked",
+        Masked,
+        lambda h: h.g + h.u,
+        degenerate=lambda: Masked(every=1),
+        baseline=plain_sum,
+        mask=lambda n: np.arange(n) % 2 == 0,
+    ),
+    Case(
+        "prepared",
+        Prepared,
+        lambda h: h.g + 0.5 * mean_label(h) * h.u,
+        degenerate=lambda: Prepared(s=0.0),
+    ),
+]
+
+
+def rows(*cases: Case) -> list[object]:
+    """Parameters of a test: these cases by their ids."""
+    return [pytest.param(case, id=case.id) for case in cases]
+
+
+every_case = pytest.mark.parametrize("case", rows(*CASES))
+cases_with_both_sides = pytest.mark.parametrize(
+    "case", rows(*(c for c in CASES if c.uses_forget and not c.retain_free))
+)
+cases_with_degenerate_form = pytest.mark.parametrize("case", rows(*(c for c in CASES if c.degenerate)))
+
+
+def named(name: str) -> Case:
+    """The row of that id."""
+    return next(case for case in CASES if case.id == name)
