@@ -102,6 +102,33 @@ def test_a_class_named_to_the_datamodule_goes_to_zero(forget_class):
     assert monitor.stopped == "target"
 
 
+class Dent(GradientDifference):
+    """Two steps of strong ascent, then repair on the retain set."""
+
+    def combine(self, forget, retain):
+        return forget.mul_(6.0) if self.progress.step < 2 else retain
+
+
+@pytest.mark.parametrize("goal", [0.0, 1.0])
+def test_a_retain_goal_waits_for_the_repair(goal):
+    _, _, monitor, _ = run(0.3, loaders(ALONE, OTHERS), Dent(), retain_goal=goal)
+    wanted = goal * monitor.history[0]["unlearn/retain_accuracy"]
+    reached = [
+        r["unlearn/forget_accuracy"] <= 0.3 and r["unlearn/retain_accuracy"] >= wanted
+        for r in monitor.history
+    ]
+    assert reached == [False] * (len(reached) - 1) + [True]
+    assert monitor.stopped == "target"
+    dented = [r for r in monitor.history if r["unlearn/forget_accuracy"] <= 0.3]
+    assert (len(dented) == 1) == (goal == 0.0)  # without a goal it stops at the first of them
+
+
+def test_a_retain_goal_asks_nothing_where_there_is_no_retain_side():
+    monitor = ForgettingMonitor(every_n_steps=1, target=0.3, retain_goal=1.0)
+    monitored(GradientAscent(), {"forget": DataLoader(ALONE, 5)}, Clouds(), monitor, max_epochs=20)
+    assert monitor.stopped == "target"
+
+
 # ---- the guard -------------------------------------------------------------------------------------------------
 class Wreck(GradientDifference):
     """Ordinary fine-tuning for some steps, then a huge step of ascent."""

@@ -1,8 +1,10 @@
 """What `ForgettingMonitor` measures, when, and that measuring changes nothing."""
 
 import math
+import random
 
 import lightning.pytorch as L
+import numpy as np
 import pytest
 import torch
 from torch.utils.data import DataLoader
@@ -137,7 +139,10 @@ class Seen(L.Callback):
 
 
 class HalfEvaluating(Traces):
-    """Keeps one of its layers in evaluation mode, as people do with batch norm."""
+    """Keeps one of its layers in evaluation mode, as people do with batch norm; draws even when it is evaluated."""
+
+    def forward(self, inputs):
+        return super().forward(inputs + 1e-3 * (torch.rand(1) + random.random() + np.random.rand()))
 
     def on_train_start(self):
         self.net[1].eval()
@@ -276,6 +281,7 @@ def test_two_fits_with_one_monitor():
         ({"retain_floor": 1.1}, "`retain_floor` must be a number between 0 and 1, found 1.1."),
         ({"retain_floor": None}, "`retain_floor` must be a number between 0 and 1, found None."),
         ({"retain_floor": "0.9"}, "`retain_floor` must be a number between 0 and 1, found '0.9'."),
+        ({"retain_goal": -0.1}, "`retain_goal` must be a number between 0 and 1, found -0.1."),
         ({"max_samples": 0}, "`max_samples` must be a positive integer, found 0."),
         ({"max_samples": 10.0}, "`max_samples` must be a positive integer, found 10.0."),
     ],

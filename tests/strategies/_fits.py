@@ -38,7 +38,7 @@ def sides(
     """Loaders of both sides, unshuffled."""
     return {
         "retain": DataLoader(samples(retain, 1, dtype), batch_size),
-        "forget": DataLoader(samples(forget, 2, dtype), batch_size),
+        "forget": DataLoader(samples(forget, 2, dtype), batch_size, generator=torch.Generator()),
     }
 
 
@@ -64,7 +64,7 @@ def poisoned(loader: DataLoader, batch: int, value: float = float("nan")) -> Dat
     assert loader.batch_size is not None
     inputs, labels = (t.clone() for t in loader.dataset.tensors)  # type: ignore[attr-defined]
     inputs[batch * loader.batch_size, 0] = value
-    return DataLoader(TensorDataset(inputs, labels), loader.batch_size)
+    return DataLoader(TensorDataset(inputs, labels), loader.batch_size, generator=loader.generator)
 
 
 def fit(module: L.LightningModule, data: Any, *callbacks: L.Callback, **arguments: Any) -> L.Trainer:

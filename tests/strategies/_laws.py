@@ -143,8 +143,10 @@ def runs_with(case: Case, steps: int, optimizer: MakeOptimizer = sgd, **trainer:
     """Law 8: a Trainer option acts as in any fit: this number of steps, finite weights that moved."""
     module = Net(optimizer)
     start = fits.weights(module)
-    run = fits.fit(module, loaders_for(case, fits.sides()), case.make(), **trainer)
+    strategy = case.make()
+    run = fits.fit(module, loaders_for(case, fits.sides()), strategy, **trainer)
     assert run.global_step == steps
+    assert (strategy.progress.step, strategy.progress.total_steps) == (steps, steps)
     assert fits.finite(fits.weights(module))
     assert fits.distance(start, fits.weights(module)) > 0
 

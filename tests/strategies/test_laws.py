@@ -1,12 +1,14 @@
 """Laws 1, 2 and 4 for every row of the case list."""
 
 import pytest
+import torch
+from torch.utils.data import DataLoader
 
 from lightning_unlearn import GradientDifference, GradientSurgery, Relabel
 from tests.strategies import _laws as laws
-from tests.strategies._cases import Case, cases_with_degenerate_form, every_case, named, surgery
-from tests.strategies._fits import CLASSES
-from tests.strategies._modules import BatchNormed, LoggedCollection, adamw, lbfgs
+from tests.strategies._cases import CASES, Case, cases_with_degenerate_form, every_case, named, surgery
+from tests.strategies._fits import CLASSES, fit, samples, shuffled_sides
+from tests.strategies._modules import BatchNormed, LoggedCollection, Traces, adamw, lbfgs, sgd
 from tests.strategies._probes import Leaky, Nosy, PerMicroBatch
 
 SETTINGS = {
@@ -23,8 +25,15 @@ SETTINGS = {
 }
 
 
-@every_case
-@pytest.mark.parametrize("setting", SETTINGS)
+COMBINATIONS = [
+    pytest.param(case, setting, id=f"{setting}-{case.id}")
+    for setting in SETTINGS
+    for case in CASES
+    if not (case.finite_difference and "scaler" in setting)  # no differences of passes under autocast
+]
+
+
+@pytest.mark.parametrize(("case", "setting"), COMBINATIONS)
 def test_a_fit_equals_a_loop_by_hand(case, setting):
     laws.equals_hand_loop(case, **SETTINGS[setting])
 
@@ -34,8 +43,36 @@ def test_asking_for_everything_leaves_no_trace(setting):
     laws.leaves_no_trace(Nosy, **setting)
 
 
+def test_a_forget_loader_on_the_global_stream_is_told_of_once():
+    loaders = shuffled_sides()
+    loaders["forget"] = DataLoader(loaders["forget"].dataset, 4, shuffle=True)
+    with pytest.warns(UserWarning, match="generator") as caught:
+        fit(Traces(), loaders, GradientSurgery())
+    assert sum("generator" in str(warning.message) for warning in caught) == 1
+
+
 def test_batch_norm_in_evaluation_mode_leaves_no_trace_either():
     laws.leaves_no_trace(lambda: Nosy(batch_norm="eval"))
+
+
+class Validated(Traces):
+    """With a validation loop and a scheduler."""
+
+    def validation_step(self, batch, batch_idx):
+        self.log("validation", self(batch[0]).mean())
+
+    def val_dataloader(self):
+        return DataLoader(samples(8, 9, torch.float32), 4)
+
+    def configure_optimizers(self):
+        optimizer = sgd(self.parameters())
+        scheduler = torch.optim.lr_scheduler.StepLR(optimizer, 2, 0.5)
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
+
+
+@pytest.mark.parametrize("setting", [{}, {"val_check_interval": 2}, {"limit_train_batches": 3}], ids=str)
+def test_validation_and_schedulers_are_as_ever(setting):
+    laws.leaves_no_trace(Nosy, Validated, **setting)
 
 
 def test_a_logged_metric_collection_keeps_its_values():

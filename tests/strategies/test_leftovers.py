@@ -88,14 +88,32 @@ def test_a_fit_with_hooks_leaves_nothing_behind(data, module):
     assert user.calls > 0
 
 
+FAILURES = [
+    (named(name), when)
+    for name in ("fine-tune", "ascent", "surgery", "hessian-double-backward", "masked", "prepared")
+    for when in ("forget", "retain", "optimizer")
+    if (when != "forget" or named(name).uses_forget) and (when != "retain" or not named(name).retain_free)
+]
+
+
 @errors
-@pytest.mark.parametrize("when", ["forget", "retain", "optimizer"])
-@pytest.mark.parametrize("name", ["fine-tune", "ascent", "surgery", "hessian-double-backward", "masked"])
-def test_an_exception_leaves_nothing_behind(name, when, error):
-    case = named(name)
-    if (when == "forget" and not case.uses_forget) or (when == "retain" and case.retain_free):
-        pytest.skip("this strategy never runs that side")
+@pytest.mark.parametrize(("case", "when"), FAILURES, ids=[f"{case.id}-{when}" for case, when in FAILURES])
+def test_an_exception_leaves_nothing_behind(case, when, error):
     laws.leaves_nothing_behind(case.make(), Explosive(when, error), loaders_for(case, fits.sides()), error)
+
+
+@errors
+def test_an_exception_in_prepare_leaves_nothing_behind(error):
+    class Preparing(Masked):
+        def prepare(self, module, forget, retain):
+            forget.for_each(lambda batch: raising(error)(self, retain))
+
+        def gradient(self):
+            """What `raising` asks for."""
+
+    module = Net()
+    laws.leaves_nothing_behind(Preparing(), module, Data(), error)
+    assert all(m.training for m in module.modules())
 
 
 @errors

@@ -1,5 +1,6 @@
 """Law 9: what must stay where it is, stays there to the last bit."""
 
+import lightning.pytorch as L
 import pytest
 import torch
 from torch import nn
@@ -82,6 +83,21 @@ def test_a_head_moves_only_if_a_side_reaches_it(optimizer, strategy, moves):
     for name in ("retain", "forget", "none"):
         key = f"heads.{name}.weight"
         assert torch.equal(start[key], end[key]) == (name not in moves), name
+
+
+def test_masked_entries_of_a_parameter_that_is_unfrozen_later_stay():
+    class Thaw(L.Callback):
+        def on_train_epoch_start(self, trainer, pl_module):
+            pl_module.net[0].requires_grad_(trainer.current_epoch > 0)
+
+    module = Net(sgd)
+    module.net[0].requires_grad_(False)
+    start = fits.weights(module)
+    fits.fit(module, fits.sides(), Thaw(), Masked(), max_epochs=2)
+    end = fits.weights(module)
+    assert not torch.equal(start["net.0.weight"], end["net.0.weight"])
+    moved = (start["net.0.weight"] != end["net.0.weight"]).flatten()
+    assert not moved[1::2].any()
 
 
 def test_a_parameter_that_the_optimiser_does_not_move_stays():
