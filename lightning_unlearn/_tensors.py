@@ -95,7 +95,8 @@ def scale_(target: Entries, factor: float | Tensor) -> None:
     """`factor * target`, in place."""
     present = [local(t) for t in target if t is not None]
     if not isinstance(factor, Tensor):
-        torch._foreach_mul_(present, factor)
+        if present:
+            torch._foreach_mul_(present, factor)
         return
     for tensor in present:
         if tensor.dtype in _HALF:

@@ -122,6 +122,11 @@ class Gradient:
             return self.dot(self)
         return self._products[self._serial, self._watched, self._watched]
 
+    @property
+    def changed(self) -> bool:
+        """Whether it was changed in place since :meth:`remember_norm`."""
+        return self._watched is not None and self._version != self._watched
+
     def _changing(self) -> None:
         if self._version == self._watched:
             self.dot(self)

@@ -24,10 +24,18 @@ LossFunction: TypeAlias = Callable[[LightningModule, Any, int], "Tensor | None"]
 
 
 class Result(NamedTuple):
-    """Unscaled gradient, averaged over ranks, and mean loss of this rank over the window (`None`: no loss)."""
+    """What a pass gives.
+
+    Attributes:
+        gradient: unscaled, averaged over ranks.
+        loss: mean over this rank's window; `None` if no batch gave a loss.
+        share: the gradient is this many times that of the mean loss: Lightning divides by
+            `accumulate_grad_batches` in a shorter last window, too.
+    """
 
     gradient: Gradient
     loss: Tensor | None
+    share: float = 1.0
 
 
 class Runner:
@@ -144,7 +152,8 @@ class Runner:
             gradient = self.gradient(parameters)
         if self.reuses_gradient_memory:
             gradient = gradient.clone()
-        return Result(gradient, torch.stack(losses).mean() if losses else None)
+        share = len(losses) / self.trainer.accumulate_grad_batches
+        return Result(gradient, torch.stack(losses).mean() if losses else None, share)
 
     def _enter(self, micro: MicroBatch, key: tuple[int, ...] | None) -> None:
         assert micro.streams is not None

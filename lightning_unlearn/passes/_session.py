@@ -206,7 +206,9 @@ class Session:
 
             own = self._own_result(parameters) if name == self.own else None
             outer = self._outer if name == "forget" else None
-            return Side(self.module, parameters, evaluate, self._averaged, outer, own)
+            return Side(
+                self.module, parameters, evaluate, self._averaged, outer, own, str(self.trainer.precision)
+            )
 
         # its own side even if not wanted: a step falls back to it
         self._sides = {name: side_of(name) for name in {*self.wanted, self.own}}
@@ -217,7 +219,8 @@ class Session:
         if self._runner.reuses_gradient_memory and len(self.wanted) > 1:
             gradient = gradient.clone()
         losses = [micro.loss for micro in self._window if micro.loss is not None]
-        return Result(gradient, torch.stack(losses).mean() if losses else None)
+        share = len(losses) / self.trainer.accumulate_grad_batches
+        return Result(gradient, torch.stack(losses).mean() if losses else None, share)
 
     def _averaged(self, value: Tensor) -> Tensor:
         return self.trainer.strategy.reduce(value.clone(), reduce_op="mean")
@@ -250,6 +253,8 @@ class Session:
         if self.own == "forget":
             return direction.where(healthy, nothing)
         retain = sides["retain"].gradient()
+        if retain.changed:  # the strategy has built its direction there: there is nothing to fall back to
+            return direction.where(healthy, nothing)
         squared_norm = retain.remembered_norm()
         return direction.where(healthy, retain).where(torch.isfinite(squared_norm), nothing)
 

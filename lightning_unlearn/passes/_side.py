@@ -35,6 +35,7 @@ class Side:
         reduce: averages a 0-d tensor over processes.
         outer: the function of the mean loss that this side minimises; `None` for the identity.
         own: the result of the pass that Lightning has made itself, if it was this side's.
+        precision: of the Trainer.
     """
 
     def __init__(
@@ -45,6 +46,7 @@ class Side:
         reduce: Callable[[Tensor], Tensor],
         outer: Callable[[Tensor], Tensor] | None = None,
         own: Result | None = None,
+        precision: str = "32-true",
     ) -> None:
         self._module = module
         self._parameters = parameters
@@ -52,6 +54,7 @@ class Side:
         self._reduce = reduce
         self._outer = outer
         self._result = own
+        self._precision = precision
         self._gradient: Gradient | None = None
         self._finite: list[Tensor] = []
         self._deaf: list[bool] = []
@@ -160,14 +163,14 @@ class Side:
             return product
         here = self._here()
         _, slope, curvature = self._chain(self._mean_loss(here))
-        return product.mul_(slope).add_(here.gradient, curvature * here.gradient.dot(v))
+        return product.mul_(slope).add_(here.gradient, curvature * here.gradient.dot(v) / (here.share or 1.0))
 
     def _central_difference(self, v: Gradient) -> Gradient:
         dtypes = {p.dtype for p in self._parameters.values()}
-        if dtypes & {torch.float16, torch.bfloat16}:
+        if dtypes & {torch.float16, torch.bfloat16} or self._precision.endswith("-mixed"):
             raise ConfigurationError(
-                f"Central differences need parameters in at least float32, found {sorted(map(str, dtypes))}. Use "
-                'double backward, or `precision="32-true"`.'
+                f"Central differences must be taken in at least float32, found parameters of {sorted(map(str, dtypes))} "
+                f'in precision "{self._precision}". Use double backward, or `precision="32-true"`.'
             )
         piecewise = [
             n or "module" for n, m in self._module.named_modules() if isinstance(m, _PIECEWISE_LINEAR)

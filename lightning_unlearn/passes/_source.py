@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sized
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from typing import Any, TypeAlias
 
@@ -10,18 +10,11 @@ from lightning.pytorch.callbacks.progress.tqdm_progress import Tqdm
 from lightning.pytorch.utilities import CombinedLoader
 from lightning.pytorch.utilities.model_helpers import is_overridden
 from torch import Tensor, nn
-from torch.utils.data import (
-    BatchSampler,
-    DataLoader,
-    DistributedSampler,
-    IterableDataset,
-    RandomSampler,
-    SequentialSampler,
-    Subset,
-)
+from torch.utils.data import DataLoader, IterableDataset
 
 from lightning_unlearn.errors import ConfigurationError
 from lightning_unlearn.passes import _streams
+from lightning_unlearn.passes._loaders import fresh_loader, indices_of, length_of
 
 Sums: TypeAlias = Mapping[str, Tensor]
 
@@ -59,7 +52,7 @@ class Source:
         self._rank, self._world_size = int(kwargs.get("rank", 0)), int(kwargs.get("num_replicas", 1))
         self._idle = False
         self._loader, self.samples = self._fresh(loader, at_most)
-        batches = len(self._loader) if isinstance(self._loader, Sized) else None
+        batches = length_of(self._loader)
         self._limit = batches if limit is None else limit if batches is None else min(limit, batches)
 
     @classmethod
@@ -69,7 +62,8 @@ class Source:
         loader = (loaders.iterables if isinstance(loaders, CombinedLoader) else loaders)[side]
         limit: int | float | None = trainer.limit_train_batches
         if isinstance(limit, float):
-            limit = None if limit == 1.0 or not isinstance(loader, Sized) else int(limit * len(loader))
+            length = length_of(loader)
+            limit = None if limit == 1.0 or length is None else int(limit * length)
         return cls(trainer, module, loader, side, limit)
 
     def for_each(self, visit: Callable[[Any], None]) -> None:
@@ -118,27 +112,15 @@ class Source:
                     f"{self._world_size} processes, found {type(loader).__name__}."
                 )
             return loader, None
-        indices = _indices(loader)
+        with _streams.isolated(self._trainer.strategy.root_device):
+            indices = indices_of(loader)
         if at_most is not None and at_most < len(indices):
             chosen = torch.randperm(len(indices), generator=torch.Generator().manual_seed(0))[:at_most]
             indices = [indices[i] for i in sorted(chosen.tolist())]
         # a process without a sample of its own adds zeros, or the others would wait for it in the reduction
         own = indices[self._rank :: self._world_size] or indices[:1]
         self._idle = self._rank >= len(indices)
-        batch_size = loader.batch_size or getattr(loader.batch_sampler, "batch_size", None) or 1
-        fresh: DataLoader[Any] = DataLoader(
-            Subset(loader.dataset, own),
-            batch_size=batch_size,
-            collate_fn=loader.collate_fn,
-            num_workers=loader.num_workers,
-            pin_memory=loader.pin_memory,
-            worker_init_fn=loader.worker_init_fn,
-            multiprocessing_context=loader.multiprocessing_context,
-            generator=torch.Generator().manual_seed(
-                0
-            ),  # without one, every `iter()` draws from the global stream
-        )
-        return fresh, len(indices)
+        return fresh_loader(loader, own), len(indices)
 
     def _transferred(self, batch: Any) -> Any:
         batch = self._trainer.precision_plugin.convert_input(batch)
@@ -172,20 +154,3 @@ def evaluating(module: nn.Module) -> Iterator[None]:
     finally:
         for m, mode in modes:
             m.training = mode
-
-
-def _indices(loader: DataLoader[Any]) -> list[int]:
-    """Which samples a loader hands out, each once, in order."""
-    sampler, everything = loader.sampler, range(len(loader.dataset))  # type: ignore[arg-type]
-    if isinstance(sampler, DistributedSampler):
-        if sampler.dataset is loader.dataset:
-            return list(everything)
-        wrapped: Any = (
-            sampler.dataset
-        )  # Lightning's wrapper of another sampler: a sequence of that one's indices
-        return sorted({int(wrapped[i]) for i in range(len(wrapped))})
-    if loader.batch_sampler is not None and type(loader.batch_sampler) is not BatchSampler:
-        return sorted({int(i) for batch in loader.batch_sampler for i in batch})
-    if isinstance(sampler, (RandomSampler, SequentialSampler)):
-        return list(everything)
-    return sorted({int(i) for i in sampler})

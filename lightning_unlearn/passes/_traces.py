@@ -43,7 +43,13 @@ class Metrics:
         for metric in module.modules():
             if isinstance(metric, Metric):
                 state = {name: _copied(value) for name, value in metric.metric_state.items()}
-                self._saved.append((metric, state | {name: getattr(metric, name) for name in _COUNTERS}))
+                plain = {  # some metrics count outside of their states
+                    name: value.detach().clone() if isinstance(value, Tensor) else value
+                    for name, value in vars(metric).items()
+                    if value is None or isinstance(value, (bool, int, float, Tensor))
+                }
+                counters = {name: getattr(metric, name) for name in _COUNTERS}
+                self._saved.append((metric, plain | state | counters))
 
     def restore(self) -> None:
         """Put the states back."""

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any, ClassVar, Literal, cast
 
 import lightning.pytorch as pl
@@ -17,19 +17,12 @@ from lightning_unlearn.objectives import Ascent, Objective
 from lightning_unlearn.passes import Session, Side, Source
 from lightning_unlearn.passes._session import SideName
 from lightning_unlearn.strategies import _checks
+from lightning_unlearn.strategies._attached import Attached
 from lightning_unlearn.strategies._constraint import Constraint
+from lightning_unlearn.strategies._progress import Progress
 
 
-@dataclass
-class Progress:
-    """Where a run is: optimiser `step` (from 0), `total_steps` planned (`None`: unknown), `epoch` (from 0)."""
-
-    step: int = 0
-    total_steps: int | None = None
-    epoch: int = 0
-
-
-class UnlearningStrategy(pl.Callback, ABC):
+class UnlearningStrategy(Attached, ABC):
     """A callback that turns the forget and the retain side into the direction of each optimiser step.
 
     Lightning runs the user's `training_step` on the retain batch as ever. At the end of each accumulation window,
@@ -71,6 +64,7 @@ class UnlearningStrategy(pl.Callback, ABC):
         seed: int = 0,
         batch_norm: Literal["train", "eval"] = "train",
     ) -> None:
+        super().__init__()
         if objective is not None and not isinstance(objective, Objective):
             raise ConfigurationError(f"`objective` must be an Objective, found {objective!r}.")
         self.objective: Objective = Ascent() if objective is None else objective
@@ -81,9 +75,6 @@ class UnlearningStrategy(pl.Callback, ABC):
         )
         self.progress = Progress()
         self.diagnostics: dict[str, Tensor] = {}
-        self._session: Session | None = None
-        self._constraint: Constraint | None = None
-        self._module: pl.LightningModule | None = None
         self._original: Gradient | None = None
         self._restored = False
         self._started = False
@@ -137,12 +128,6 @@ class UnlearningStrategy(pl.Callback, ABC):
             )
         return self._original
 
-    @property
-    def _attached(self) -> Session:
-        if self._session is None:
-            raise ConfigurationError(f"`{type(self).__name__}` must be attached to a running `Trainer.fit`.")
-        return self._session
-
     # ---- attaching and detaching -------------------------------------------------------------------------------
     @override
     def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
@@ -153,7 +138,6 @@ class UnlearningStrategy(pl.Callback, ABC):
         _checks.raise_together(_checks.of_trainer(trainer, others) + _checks.of_module(pl_module))
         self.progress, self.diagnostics = Progress(), {}
         self._original, self._restored, self._started, self._reach_checked = None, False, False, False
-        self._module = pl_module
         overrides_retain = type(self).retain_loss is not UnlearningStrategy.retain_loss
         self._session = Session(
             trainer,
@@ -167,24 +151,6 @@ class UnlearningStrategy(pl.Callback, ABC):
             batch_norm=self.batch_norm,
         )
         self._session.open()
-
-    @override
-    def teardown(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
-        if stage == "fit":
-            self._detach()
-
-    @override
-    def on_exception(
-        self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException
-    ) -> None:
-        self._detach()  # Lightning does not call `teardown` after an exception
-
-    def _detach(self) -> None:
-        if self._session is not None:
-            self._session.close()
-        if self._constraint is not None:
-            self._constraint.detach()
-        self._session = self._constraint = self._module = None
 
     @property
     def _needed(self) -> tuple[SideName, ...]:
@@ -210,6 +176,8 @@ class UnlearningStrategy(pl.Callback, ABC):
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         self._started = True
         _checks.raise_together(_checks.of_loaders(trainer, self._needed))
+        if len(self._needed) == 2:
+            _checks.warn_of_shared_stream(trainer)
         steps = trainer.estimated_stepping_batches
         self.progress.total_steps = None if steps == float("inf") else int(steps)
         if self.keeps_original and self._original is None:
@@ -218,7 +186,7 @@ class UnlearningStrategy(pl.Callback, ABC):
             sources = {side: Source.of_trainer(trainer, pl_module, side) for side in self._needed}
             self.prepare(pl_module, cast(Source, sources.get("forget")), sources.get("retain"))
         if type(self).constrain is not UnlearningStrategy.constrain:
-            self._constraint = Constraint(trainer.optimizers, self._attached.parameters(), self.constrain)
+            self._constraint = Constraint(trainer.optimizers, self._attached.parameters, self.constrain)
 
     @override
     def on_fit_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
@@ -261,7 +229,8 @@ class UnlearningStrategy(pl.Callback, ABC):
             return
         # only a last micro-batch without a loss leads here: there was no backward pass to be told of
         rank_zero_warn(
-            "`training_step` returned None for the last batch of an accumulation window: the step uses the others."
+            "`training_step` returned None for the last batch of an accumulation window: the step uses the others, or "
+            "with a gradient scaler is skipped by Lightning."
         )
         if session.has_own_loss:
             self._combine(trainer, pl_module)

@@ -9,6 +9,8 @@ from typing import Any
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.utilities import CombinedLoader
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
+from lightning.pytorch.utilities.rank_zero import rank_zero_warn
+from torch.utils.data import DataLoader
 
 from lightning_unlearn.errors import ConfigurationError
 
@@ -90,6 +92,18 @@ def of_loaders(trainer: Trainer, needed: tuple[str, ...]) -> list[str]:
             "once the shorter side is exhausted."
         )
     return misfits
+
+
+def warn_of_shared_stream(trainer: Trainer) -> None:
+    """Warn of a forget loader that draws from the global random stream, and so changes the retain side's numbers."""
+    loaders: Any = trainer.train_dataloader
+    loader = getattr(loaders, "iterables", loaders)["forget"]
+    if isinstance(loader, DataLoader) and loader.generator is None:
+        rank_zero_warn(
+            'The "forget" loader has no `generator` of its own: it draws from the global random stream, so that dropout '
+            "and order of the retain side differ from a run without it. Pass "
+            "`DataLoader(..., generator=torch.Generator())`, or use `UnlearningDataModule`."
+        )
 
 
 def _kind(loaders: Any) -> str:

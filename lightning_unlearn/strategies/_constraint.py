@@ -20,17 +20,17 @@ class Constraint:
 
     Args:
         optimizers: the optimisers whose steps are watched.
-        parameters: name to parameter.
+        parameters: gives name to parameter, asked at every step: parameters may be unfrozen during a run.
         rule: update to allowed update.
     """
 
     def __init__(
         self,
         optimizers: Sequence[Optimizer],
-        parameters: Mapping[str, Tensor],
+        parameters: Callable[[], Mapping[str, Tensor]],
         rule: Callable[[Gradient], Gradient],
     ) -> None:
-        self._parameters = dict(parameters)
+        self._parameters = parameters
         self._rule = rule
         self._before: Snapshot | None = None
         self._handles = [o.register_step_pre_hook(self._remember) for o in optimizers]
@@ -43,7 +43,7 @@ class Constraint:
         self._before = None
 
     def _remember(self, *_: Any) -> None:
-        self._before = Snapshot(self._parameters)
+        self._before = Snapshot(self._parameters())
 
     def _enforce(self, *_: Any) -> None:
         assert self._before is not None
