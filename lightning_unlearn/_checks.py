@@ -46,3 +46,10 @@ def one_of(name: str, value: Any, choices: tuple[str, ...]) -> str:
         listed = " or ".join(f'"{choice}"' for choice in choices)
         raise ConfigurationError(f"`{name}` must be {listed}, found {value!r}.")
     return str(value)
+
+
+def non_negative_int(name: str, value: Any) -> int:
+    """Return `value`, if it is an integer of at least 0."""
+    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+        raise ConfigurationError(f"`{name}` must be an integer of at least 0, found {value!r}.")
+    return value

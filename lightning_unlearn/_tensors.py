@@ -119,8 +119,6 @@ def _add_one(a: Tensor, b: Tensor, weight: float | Tensor) -> None:
 @torch.no_grad()
 def where(condition: Tensor, left: Entries, right: Entries) -> list[Tensor | None]:
     """`left` if the 0-d `condition` holds, else `right`, with absent entries as zeros where the other is present."""
-    if condition.device.type == "cpu":  # already in host memory: nothing to wait for, nothing to copy
-        return list(left if condition else right)
     result: list[Tensor | None] = []
     for a, b in zip(left, right, strict=True):
         if a is None and b is None:

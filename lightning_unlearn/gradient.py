@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 from typing_extensions import Self, override
 
+from lightning_unlearn import _checks
 from lightning_unlearn._tensors import add_, inner_products, scale_, where
 
 Scalar: TypeAlias = "float | Tensor"
@@ -172,13 +173,15 @@ class Gradient:
 
     def coefficient(self, other: Gradient, *, when: Literal["always", "conflict"] = "always") -> Tensor:
         """The number `c` for which `c * other` is what :meth:`project_off` takes away; 0-d, float64."""
+        _checks.one_of("when", when, ("always", "conflict"))
         inner, square = Gradient.dots((self, other), (other, other))
         removes = square >= torch.finfo(square.dtype).tiny
         if when == "conflict":
             removes = removes & (inner < 0)
         # a non-finite product must come through as NaN, or the step would look healthy
-        removes = removes | ~torch.isfinite(inner) | ~torch.isfinite(square)
-        return torch.where(removes, inner / square, torch.zeros_like(inner))
+        healthy = torch.isfinite(inner) & torch.isfinite(square)
+        coefficient = torch.where(removes, inner / square, torch.zeros_like(inner))
+        return torch.where(healthy, coefficient, torch.full_like(inner, float("nan")))
 
     def keep(self, mask: Gradient | Mapping[str, Tensor]) -> Gradient:
         """The entries where `mask` (0/1 or bool, same shapes, by name) is true; zero elsewhere.

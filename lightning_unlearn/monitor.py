@@ -27,7 +27,7 @@ class ForgettingMonitor(pl.Callback):
     `unlearn/forget_accuracy`, `unlearn/retain_accuracy`, `unlearn/test_accuracy`, and the same with `_loss`. The
     first two are shown in the progress bar. :attr:`history` keeps them all.
 
-    **Target.** The run stops at the first evaluation whose forget accuracy is at most the target; with a
+    **Target.** The run stops at the first evaluation after a step whose forget accuracy is at most the target; with a
     `retain_goal`, at the first one that also has the retain accuracy back where it should be.
     **Collapse guard.** If retain accuracy falls below `retain_floor` times its value before the first step, the best
     weights seen (closest to the target with retain accuracy above the floor) are put back and the run stops with a
@@ -41,10 +41,10 @@ class ForgettingMonitor(pl.Callback):
             on test data, or 0 if no forget label occurs in the retain set (a whole class is forgotten); `None` never
             stops.
         retain_floor: share of the original retain accuracy, in [0, 1]; 0 turns the guard off.
-        retain_goal: share of the original retain accuracy, in [0, 1], that the run must have kept or regained
-            before it stops at its target. A step that forgets often dents the rest, which further steps repair.
         predict: a function of (module, batch) that returns logits `(N, C, ...)` and integer labels `(N, ...)`; by
             default a batch is (inputs, labels) and the logits are `module(inputs)`.
+        retain_goal: share of the original retain accuracy, in [0, 1], that the run must have kept or regained
+            before it stops at its target. A step that forgets often dents the rest, which further steps repair.
         test: loader of data never trained on; by default the datamodule's `test_dataloader`, if it has one.
         max_samples: of the retain and the test side a fixed random choice of this many samples is evaluated; `None`
             for all. The forget side is always evaluated as a whole.
@@ -64,9 +64,9 @@ class ForgettingMonitor(pl.Callback):
         every_n_steps: int | None = None,
         target: float | Literal["holdout"] | None = "holdout",
         retain_floor: float = 0.9,
-        retain_goal: float = 0.0,
         predict: Predict | None = None,
         *,
+        retain_goal: float = 0.0,
         test: Any = None,
         max_samples: int | None = 5000,
     ) -> None:
@@ -109,6 +109,10 @@ class ForgettingMonitor(pl.Callback):
                 )
         if not self.history:
             self._evaluate(trainer, pl_module)
+        elif (
+            self.retain_floor and "unlearn/retain_accuracy" in self.history[-1]
+        ):  # resumed: a guard needs weights
+            self._keep_best(pl_module, self.history[-1])
 
     @override
     def on_train_batch_end(
@@ -118,9 +122,9 @@ class ForgettingMonitor(pl.Callback):
         due = step % self._interval == 0 or trainer.is_last_batch or step == trainer.max_steps
         if not due or step == self.history[-1]["step"]:
             return
-        row = self._evaluate(trainer, pl_module)
+        self._decide(trainer, self._evaluate(trainer, pl_module))
         if not trainer.barebones:
-            for name, value in row.items():
+            for name, value in self.history[-1].items():  # after a roll-back: of the weights that are back
                 if name.startswith("unlearn/"):  # loggers have it already, at the step it belongs to
                     pl_module.log(
                         name,
@@ -130,7 +134,6 @@ class ForgettingMonitor(pl.Callback):
                         logger=False,
                         prog_bar=name in _IN_PROGRESS_BAR,
                     )
-        self._decide(trainer, row)
 
     @override
     def teardown(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
@@ -187,9 +190,12 @@ class ForgettingMonitor(pl.Callback):
             row[f"unlearn/{name}_loss"] = evaluation.loss
         self._record(trainer, row)
         if self.retain_floor and "unlearn/retain_accuracy" in row and self._is_best(row):
-            tensors = dict(module.named_parameters()) | dict(module.named_buffers())
-            self._best = (row, Snapshot(tensors))
+            self._keep_best(module, row)
         return row
+
+    def _keep_best(self, module: pl.LightningModule, row: dict[str, float]) -> None:
+        tensors = dict(module.named_parameters()) | dict(module.named_buffers())
+        self._best = (row, Snapshot(tensors))
 
     def _record(self, trainer: pl.Trainer, row: dict[str, float]) -> None:
         self.history.append(row)

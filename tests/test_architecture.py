@@ -31,6 +31,7 @@ KNOWS_LIGHTNING = (
         "strategies._edit",
         "strategies._checks",
         "strategies._constraint",
+        "strategies._attached",
     ),
     *("data._datamodule", "data._existing", "data._sides"),
 )

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -27,14 +27,16 @@ class Context:
     micro_batch: int = 0
     rank: int = 0
     world_size: int = 1
+    samples: dict[int, int] = field(default_factory=dict)
 
     def rows(self, samples: int) -> Tensor:
         """Position of each of this batch's `samples` in the window over all processes, shape `(samples,)`.
 
         Randomness that is keyed by these rows is the same on any number of processes and under accumulation.
         """
-        first = self.micro_batch * samples * self.world_size + self.rank
-        return first + self.world_size * torch.arange(samples)
+        self.samples[self.micro_batch] = samples
+        before = sum(self.samples.get(j, samples) for j in range(self.micro_batch))
+        return before * self.world_size + self.rank + self.world_size * torch.arange(samples)
 
 
 class Objective(ABC):

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping, MutableSequence, Sequence
+from collections.abc import Mapping, MutableMapping, MutableSequence, Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -55,7 +55,7 @@ class Relabel(Objective):
         self.num_classes = num_classes
         self.labels = labels
         self.kind = _checks.one_of("kind", kind, ("random", "next"))
-        self.seed = seed
+        self.seed = _checks.non_negative_int("seed", seed)
 
     @override
     def loss(self, module: nn.Module, batch: Any, context: Context) -> Tensor | None:
@@ -64,9 +64,14 @@ class Relabel(Objective):
     def relabelled(self, batch: Any, context: Context) -> Any:
         """A copy of `batch` with wrong labels; the inputs are shared, the batch itself is left alone."""
         labels = self._find(batch)
-        wrong = (labels + self._shift(labels, context)) % self.num_classes
-        if isinstance(batch, Mapping):
-            return {**batch, self.labels: wrong}
+        wrong = ((labels + self._shift(labels, context)) % self.num_classes).to(labels.dtype)
+        if isinstance(batch, MutableMapping):
+            changed = copy.copy(batch)
+            changed[self.labels] = wrong
+            return changed
+        if isinstance(batch, tuple) and hasattr(batch, "_fields"):
+            name = self.labels if isinstance(self.labels, str) else batch._fields[self.labels]
+            return batch._replace(**{name: wrong})  # type: ignore[attr-defined]  # a named tuple
         if isinstance(self.labels, str):
             changed = copy.copy(batch)
             object.__setattr__(changed, self.labels, wrong)

@@ -185,11 +185,7 @@ class Runner:
     def _backward(
         self, loss: Tensor, parameters: Mapping[str, nn.Parameter], vector: Gradient | None, side: str
     ) -> None:
-        if not loss.requires_grad:
-            raise ConfigurationError(
-                f"The {side} side's loss must depend on a trainable parameter, found one without a graph. Unfreeze "
-                "a parameter that it uses, and do not detach it."
-            )
+        check_graph(loss, side)
         strategy, precision = self.trainer.strategy, self.trainer.precision_plugin
         scaler = getattr(precision, "scaler", None)
         loss = loss / self.trainer.accumulate_grad_batches
@@ -231,6 +227,15 @@ class Runner:
 
     def _logged(self, batch: Any, log: bool) -> AbstractContextManager[None]:
         return self.router.renamed(batch) if log else self.router.dropped()
+
+
+def check_graph(loss: Tensor, side: str) -> None:
+    """A loss without a graph is a misfit of the objective."""
+    if not loss.requires_grad:
+        raise ConfigurationError(
+            f"The {side} side's loss must depend on a trainable parameter, found one without a graph. Unfreeze "
+            "a parameter that it uses, and do not detach it."
+        )
 
 
 def loss_of(output: Any) -> Tensor | None:

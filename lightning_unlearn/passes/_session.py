@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal
 
 import torch
 from lightning.pytorch import LightningModule, Trainer
@@ -16,13 +16,12 @@ from lightning_unlearn.objectives import Context, Objective
 from lightning_unlearn.passes import _streams
 from lightning_unlearn.passes._log_router import LogRouter
 from lightning_unlearn.passes._patches import Patches
-from lightning_unlearn.passes._runner import LossFunction, Result, Runner, loss_of
+from lightning_unlearn.passes._runner import LossFunction, Result, Runner, check_graph, loss_of
 from lightning_unlearn.passes._side import Side
+from lightning_unlearn.passes._sides import SIDES, SideName
 from lightning_unlearn.passes._traces import Buffers, Metrics
 from lightning_unlearn.passes._window import MicroBatch
-
-SideName: TypeAlias = Literal["forget", "retain"]
-SIDES: tuple[SideName, ...] = ("forget", "retain")
+from lightning_unlearn.passes._writer import Writer
 
 
 class Session:
@@ -65,14 +64,15 @@ class Session:
         self._raw: Mapping[str, Any] = {}
         self._window: list[MicroBatch] = []
         self._closed = True
+        self._samples: dict[int, int] = {}
         self._own_metrics: Metrics | None = None
-        self._unhealthy: Tensor | None = None
         self._sides: dict[SideName, Side] = {}
         self._patches = Patches()
         self._router = LogRouter(module)
         self._training_step = trainer.strategy.training_step
         self._user_step = module.training_step
         self._runner = Runner(trainer, module, self._training_step, self._router, seed, batch_norm)
+        self._writer = Writer(self._runner)
 
     # ---- attaching and detaching -------------------------------------------------------------------------------
     def open(self) -> None:
@@ -109,7 +109,7 @@ class Session:
         """Take in one batch: Lightning's own half has been transferred, the other half is now."""
         raw, self._raw = self._raw, {}
         if self._closed:
-            self._window = []
+            self._window, self._samples = [], {}
         halves = {str(self.own): batch}
         micro = MicroBatch(halves, batch_idx)
         for side in self.wanted:
@@ -154,6 +154,8 @@ class Session:
         ):
             output = self._training_step(batch, *arguments)
         loss = loss_of(output)
+        if loss is not None and self.own == "forget":
+            check_graph(loss, "forget")
         micro.loss = None if loss is None else loss.detach()
         if loss is None:
             self._restore_after_own_pass()
@@ -228,44 +230,11 @@ class Session:
     def write(self, direction: Gradient) -> None:
         """Put the direction into `p.grad`, scaled as Lightning expects it, if every pass was finite."""
         sides, self._sides = self._sides, {}
-        checks = {name: finite for name, side in sides.items() if (finite := side.finite()) is not None}
-        scale = self._runner.scale()
-        healthy = torch.stack([*checks.values(), torch.isfinite(direction.dot(direction))]).all()
-        if scale is not None:
-            # whatever a strategy made of an inf, the scaler must see it: it then skips the step and lowers the scale
-            direction = direction.mul_(torch.where(healthy, scale, torch.full_like(scale, float("nan"))))
-        else:
-            direction = self._fallback(direction, healthy, sides)
-            self._count(~healthy)
-        parameters = self._runner.parameters()
-        for name, tensor in direction.items():
-            parameters[name].grad = None if tensor is None else tensor.to(parameters[name].dtype)
-
-    def _fallback(self, direction: Gradient, healthy: Tensor, sides: Mapping[SideName, Side]) -> Gradient:
-        """Without a scaler: the retain gradient alone where the forget side failed, nothing where that failed too."""
-        nothing = (
-            direction.map(lambda _, tensor: torch.zeros_like(tensor))
-            if healthy.device.type != "cpu"
-            else None
-        )
-        if nothing is None:  # an absent gradient makes the optimiser leave the weights alone, momentum or not
-            nothing = Gradient(dict.fromkeys(direction.names))
-        if self.own == "forget":
-            return direction.where(healthy, nothing)
-        retain = sides["retain"].gradient()
-        if retain.changed:  # the strategy has built its direction there: there is nothing to fall back to
-            return direction.where(healthy, nothing)
-        squared_norm = retain.remembered_norm()
-        return direction.where(healthy, retain).where(torch.isfinite(squared_norm), nothing)
-
-    def _count(self, unhealthy: Tensor) -> None:
-        count = unhealthy.long()
-        self._unhealthy = count if self._unhealthy is None else self._unhealthy + count
+        self._writer.write(direction, sides, falls_back=self.own == "retain")
 
     def take_unhealthy(self) -> int:
         """Number of non-finite windows since the last call; synchronises with the device."""
-        count, self._unhealthy = self._unhealthy, None
-        return 0 if count is None else int(count)
+        return self._writer.take_unhealthy()
 
     # ---- for strategies and losses --------------------------------------------------------------------------------------------
     def parameters(self) -> dict[str, nn.Parameter]:
@@ -285,4 +254,5 @@ class Session:
             micro_batch=self._runner.position,
             rank=int(kwargs.get("rank", 0)),
             world_size=int(kwargs.get("num_replicas", 1)),
+            samples=self._samples,
         )

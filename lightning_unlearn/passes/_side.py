@@ -58,6 +58,8 @@ class Side:
         self._gradient: Gradient | None = None
         self._finite: list[Tensor] = []
         self._deaf: list[bool] = []
+        if own is not None and own.loss is not None:
+            self._deaf.append(all(tensor is None for tensor in own.gradient.tensors))
 
     @property
     def loss(self) -> Tensor:

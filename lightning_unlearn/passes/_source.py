@@ -7,6 +7,7 @@ from typing import Any, TypeAlias
 import torch
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks.progress.tqdm_progress import Tqdm
+from lightning.pytorch.trainer.states import RunningStage
 from lightning.pytorch.utilities import CombinedLoader
 from lightning.pytorch.utilities.model_helpers import is_overridden
 from torch import Tensor, nn
@@ -140,8 +141,19 @@ class Source:
         with ExitStack() as stack:
             stack.enter_context(_streams.isolated(self._trainer.strategy.root_device))
             stack.enter_context(evaluating(self._module))
+            stack.enter_context(_not_training(self._trainer))
             stack.enter_context(self._trainer.precision_plugin.forward_context())
             yield
+
+
+@contextmanager
+def _not_training(trainer: Trainer) -> Iterator[None]:
+    """A transfer hook that augments `if self.trainer.training` is not to."""
+    stage, trainer.state.stage = trainer.state.stage, RunningStage.VALIDATING
+    try:
+        yield
+    finally:
+        trainer.state.stage = stage
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from lightning_unlearn.errors import ConfigurationError
 from lightning_unlearn.gradient import Gradient
 from lightning_unlearn.objectives import Ascent, Objective
 from lightning_unlearn.passes import Session, Side, Source
-from lightning_unlearn.passes._session import SideName
+from lightning_unlearn.passes._sides import SideName
 from lightning_unlearn.strategies import _checks
 from lightning_unlearn.strategies._attached import Attached
 from lightning_unlearn.strategies._constraint import Constraint
@@ -69,7 +69,7 @@ class UnlearningStrategy(Attached, ABC):
             raise ConfigurationError(f"`objective` must be an Objective, found {objective!r}.")
         self.objective: Objective = Ascent() if objective is None else objective
         self.hold = cast(Literal["device", "cpu"], arguments.one_of("hold", hold, ("device", "cpu")))
-        self.seed = seed
+        self.seed = arguments.non_negative_int("seed", seed)
         self.batch_norm = cast(
             Literal["train", "eval"], arguments.one_of("batch_norm", batch_norm, ("train", "eval"))
         )

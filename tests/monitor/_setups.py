@@ -28,7 +28,7 @@ SETS = {"forget": FORGET, "retain": RETAIN, "test": TEST}
 
 
 def loaders(forget=FORGET, retain=RETAIN):
-    return {"retain": DataLoader(retain, 8), "forget": DataLoader(forget, 8)}
+    return {"retain": DataLoader(retain, 8), "forget": DataLoader(forget, 8, generator=torch.Generator())}
 
 
 class Clouds(L.LightningModule):

@@ -82,7 +82,7 @@ def test_when(arguments, every_n_steps, expected):
     monitor = observer(every_n_steps=every_n_steps)
     monitored(
         FineTune(),
-        {"retain": DataLoader(RETAIN, 8), "forget": DataLoader(FORGET, 8)},
+        {"retain": DataLoader(RETAIN, 8), "forget": DataLoader(FORGET, 8, generator=torch.Generator())},
         monitor=monitor,
         **arguments,
     )

@@ -29,7 +29,10 @@ class Recorder(Net):
 def labels_seen(batch_size, accumulate=1, count=24, seed=0, epochs=2):
     module = Recorder()
     forget = torch.utils.data.Subset(FORGET, range(count))
-    data = {"retain": DataLoader(samples(count, 1), batch_size), "forget": DataLoader(forget, batch_size)}
+    data = {
+        "retain": DataLoader(samples(count, 1), batch_size),
+        "forget": DataLoader(forget, batch_size, generator=torch.Generator()),
+    }
     strategy = GradientDifference(objective=Relabel(CLASSES, seed=seed))
     fit(module, data, strategy, accumulate_grad_batches=accumulate, max_epochs=epochs)
     assert len(module.seen) == count * epochs

@@ -54,7 +54,7 @@ def test_the_retain_gradient_is_what_lightning_left():
 
     class Look(Asking):
         def direction(self, forget, retain):
-            own = {n: p.grad for n, p in self._module.named_parameters()}
+            own = {n: p.grad for n, p in self._session.module.named_parameters()}
             forget.gradient()
             answers.append(all(own[n] is t for n, t in retain.gradient().items()))
             return retain.gradient()

@@ -167,9 +167,9 @@ def test_a_shift_of_nothing_changes_nothing():
 
 def test_weights_come_back_after_a_pass_elsewhere():
     def ask(forget, retain):
-        before = fits.weights(strategy._module)
+        before = fits.weights(strategy._session.module)
         forget.gradient(at=retain.gradient() * 0.3)
-        return fits.same(before, fits.weights(strategy._module))
+        return fits.same(before, fits.weights(strategy._session.module))
 
     strategy = Asking(ask)
     fits.fit(Net(), fits.sides(), strategy)

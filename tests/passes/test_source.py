@@ -66,24 +66,40 @@ def visited(loader, **trainer):
 
 CHOSEN = [9, 1, 4, 4, 7]
 LOADERS = {
-    "sequential": (lambda: DataLoader(indexed(10), 4), range(10)),
-    "shuffled": (lambda: DataLoader(indexed(10), 4, shuffle=True), range(10)),
-    "drop-last": (lambda: DataLoader(indexed(10), 4, drop_last=True), range(10)),
-    "subset-random": (lambda: DataLoader(indexed(10), 2, sampler=SubsetRandomSampler([9, 1, 4])), [1, 4, 9]),
-    "list-as-sampler": (lambda: DataLoader(indexed(10), 2, sampler=CHOSEN), [1, 4, 7, 9]),
+    "sequential": (lambda: DataLoader(indexed(10), 4, generator=torch.Generator()), range(10)),
+    "shuffled": (lambda: DataLoader(indexed(10), 4, shuffle=True, generator=torch.Generator()), range(10)),
+    "drop-last": (lambda: DataLoader(indexed(10), 4, drop_last=True, generator=torch.Generator()), range(10)),
+    "subset-random": (
+        lambda: DataLoader(
+            indexed(10), 2, sampler=SubsetRandomSampler([9, 1, 4]), generator=torch.Generator()
+        ),
+        [1, 4, 9],
+    ),
+    "list-as-sampler": (
+        lambda: DataLoader(indexed(10), 2, sampler=CHOSEN, generator=torch.Generator()),
+        [1, 4, 7, 9],
+    ),
     "replacement": (
         lambda: DataLoader(
-            indexed(10), 2, sampler=RandomSampler(indexed(10), replacement=True, num_samples=30)
+            indexed(10),
+            2,
+            sampler=RandomSampler(indexed(10), replacement=True, num_samples=30),
+            generator=torch.Generator(),
         ),
         range(10),
     ),
     "batch-sampler": (
         lambda: DataLoader(
-            indexed(10), batch_sampler=BatchSampler(SequentialSampler(indexed(10)), 4, drop_last=True)
+            indexed(10),
+            batch_sampler=BatchSampler(SequentialSampler(indexed(10)), 4, drop_last=True),
+            generator=torch.Generator(),
         ),
         range(10),
     ),
-    "own-batch-sampler": (lambda: DataLoader(indexed(10), batch_sampler=[[3, 1], [8], [1]]), [1, 3, 8]),
+    "own-batch-sampler": (
+        lambda: DataLoader(indexed(10), batch_sampler=[[3, 1], [8], [1]], generator=torch.Generator()),
+        [1, 3, 8],
+    ),
 }
 
 
@@ -94,12 +110,19 @@ def test_every_sample_of_a_side_is_seen_once_and_in_order(name):
 
 
 def test_batches_have_the_users_size():
-    assert [len(b) for b in visited(DataLoader(indexed(10), 4, shuffle=True, drop_last=True))] == [4, 4, 2]
+    assert [
+        len(b)
+        for b in visited(
+            DataLoader(indexed(10), 4, shuffle=True, drop_last=True, generator=torch.Generator())
+        )
+    ] == [4, 4, 2]
 
 
 def test_a_loader_whose_data_set_makes_the_batches_gives_the_same_batches():
     ready = [[torch.full((3, 4), float(i)).double(), torch.zeros(3).long()] for i in range(4)]
-    assert visited(DataLoader(ready, batch_size=None)) == [[i] * 3 for i in range(4)]
+    assert visited(DataLoader(ready, batch_size=None, generator=torch.Generator())) == [
+        [i] * 3 for i in range(4)
+    ]
 
 
 def test_an_iterable_data_set_is_run_through_once():
@@ -107,7 +130,9 @@ def test_an_iterable_data_set_is_run_through_once():
         def __iter__(self):
             return iter(indexed(6))
 
-    assert [i for b in visited(DataLoader(Stream(), 2)) for i in b] == list(range(6))
+    assert [i for b in visited(DataLoader(Stream(), 2, generator=torch.Generator())) for i in b] == list(
+        range(6)
+    )
 
 
 @pytest.mark.parametrize(
@@ -115,12 +140,12 @@ def test_an_iterable_data_set_is_run_through_once():
     [({"limit_train_batches": 2}, 2), ({"limit_train_batches": 0.5}, 2), ({"fast_dev_run": 1}, 1)],
 )
 def test_limits_of_the_trainer_hold(limit, expected):
-    assert len(visited(DataLoader(indexed(16), 4), **limit)) == expected
+    assert len(visited(DataLoader(indexed(16), 4, generator=torch.Generator()), **limit)) == expected
 
 
 def test_a_fixed_random_choice_of_samples():
     def work(module, forget, retain):
-        loader = DataLoader(indexed(50), 4, shuffle=True)
+        loader = DataLoader(indexed(50), 4, shuffle=True, generator=torch.Generator())
         found = []
         for _ in range(2):
             source = Source(strategy._attached.trainer, module, loader, "some", at_most=6)
@@ -250,7 +275,9 @@ def test_looking_at_a_sampled_side_leaves_no_trace(name):
 
 def test_a_loader_with_persistent_workers_still_trains():
     loaders = {
-        side: DataLoader(loader.dataset, 4, num_workers=1, persistent_workers=True)
+        side: DataLoader(
+            loader.dataset, 4, num_workers=1, persistent_workers=True, generator=torch.Generator()
+        )
         for side, loader in fits.sides().items()
     }
     run = fits.fit(Net(), loaders, Preparing(look), max_epochs=2)

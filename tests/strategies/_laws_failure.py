@@ -162,4 +162,3 @@ def leaves_nothing_behind(
     assert made, "the fit did not get as far as an optimiser"
     assert hooks_of(made[0]) == 0, "a hook is still registered"
     assert strategy._session is None
-    assert strategy._module is None

@@ -31,7 +31,7 @@ class Shares(L.LightningDataModule):
         for side, seed in (("retain", 1), ("forget", 2)):
             tensors = fits.samples(SAMPLES, seed).tensors
             own = TensorDataset(*(t[rank::world_size] for t in tensors))
-            loaders[side] = DataLoader(own, BATCH // world_size)
+            loaders[side] = DataLoader(own, BATCH // world_size, generator=torch.Generator())
         return loaders_for(self.case, loaders)
 
 

@@ -2,6 +2,7 @@
 
 import lightning.pytorch as L
 import pytest
+import torch
 from lightning.pytorch.strategies import SingleDeviceStrategy
 from lightning.pytorch.utilities import CombinedLoader
 from torch import zeros
@@ -23,7 +24,7 @@ from tests.strategies._modules import Net
 
 
 def loader(samples_=8, batch_size=4, **options):
-    return DataLoader(samples(samples_, 1), batch_size, **options)
+    return DataLoader(samples(samples_, 1), batch_size, generator=torch.Generator(), **options)
 
 
 @pytest.fixture(autouse=True)

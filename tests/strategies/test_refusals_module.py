@@ -22,7 +22,7 @@ from tests.strategies._modules import Net, sgd
 
 
 def loader(samples_=8, batch_size=4, **options):
-    return DataLoader(samples(samples_, 1), batch_size, **options)
+    return DataLoader(samples(samples_, 1), batch_size, generator=torch.Generator(), **options)
 
 
 @pytest.fixture(autouse=True)
@@ -91,7 +91,9 @@ class Sparse(LightningModule):
 
 @pytest.mark.parametrize("strategy", [GradientSurgery, FineTune, GradientAscent])
 def test_sparse_gradients(strategy):
-    words = DataLoader(TensorDataset(torch.arange(8), torch.arange(8) % CLASSES), 4)
+    words = DataLoader(
+        TensorDataset(torch.arange(8), torch.arange(8) % CLASSES), 4, generator=torch.Generator()
+    )
     data = {"forget": words} if strategy is GradientAscent else {"retain": words, "forget": words}
     message = (
         "Gradients must be dense, found a sparse one for parameter `embedding.weight`. Build its module with"

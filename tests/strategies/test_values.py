@@ -137,7 +137,9 @@ STEPS = [
 def test_one_step_by_hand(strategy, direction):
     sides = {"retain": torch.tensor([[1.0, 3.0]]).double(), "forget": torch.tensor([[4.0, 1.0]]).double()}
     wanted = {
-        s: DataLoader(TensorDataset(x)) for s, x in sides.items() if s == "forget" or strategy.needs_retain
+        s: DataLoader(TensorDataset(x), generator=torch.Generator())
+        for s, x in sides.items()
+        if s == "forget" or strategy.needs_retain
     }
     module = TwoWeights()
     fit(module, wanted, strategy, max_epochs=1)

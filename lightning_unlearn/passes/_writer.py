@@ -1,0 +1,83 @@
+"""The last thing before the optimiser: a direction becomes `p.grad`, unless something was not finite."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+
+from lightning_unlearn.errors import UnlearningError
+from lightning_unlearn.gradient import Gradient
+from lightning_unlearn.passes._runner import Runner
+from lightning_unlearn.passes._side import Side
+from lightning_unlearn.passes._sides import SideName
+
+
+class Writer:
+    """Writes directions, and counts the windows in which something was not finite.
+
+    Args:
+        runner: knows the parameters and the scale.
+    """
+
+    def __init__(self, runner: Runner) -> None:
+        self._runner = runner
+        self._unhealthy: Tensor | None = None
+
+    def write(self, direction: Gradient, sides: Mapping[SideName, Side], *, falls_back: bool) -> None:
+        """Put `direction` into `p.grad`, scaled as Lightning expects it.
+
+        With a scaler, a non-finite pass poisons the step, so that the scaler skips it. Without one, the retain
+        gradient alone takes its place (`falls_back`), and nothing if that is not finite either.
+        """
+        checks = [finite for side in sides.values() if (finite := side.finite()) is not None]
+        healthy = torch.stack([*checks, torch.isfinite(direction.dot(direction))]).all()
+        scale = self._runner.scale()
+        if scale is not None:
+            # whatever a strategy made of an inf, the scaler must see it: it then skips the step and lowers the scale
+            direction = direction.mul_(torch.where(healthy, scale, torch.full_like(scale, float("nan"))))
+        else:
+            self._count(~healthy)
+            direction = self._healthy_one(direction, healthy, sides["retain"] if falls_back else None)
+        parameters = self._runner.parameters()
+        if direction.names != tuple(parameters):
+            raise UnlearningError(
+                "The direction must be aligned with the trainable parameters, found other names. Build it from the "
+                "gradients of the sides."
+            )
+        for name, tensor in direction.items():
+            parameters[name].grad = None if tensor is None else tensor.to(parameters[name].dtype)
+
+    def _healthy_one(self, direction: Gradient, healthy: Tensor, retain_side: Side | None) -> Gradient:
+        nothing = _nothing_like(direction, healthy)
+        if retain_side is None:
+            return _choose(healthy, direction, nothing)
+        retain = retain_side.gradient()
+        if retain.changed:  # the strategy has built its direction there: there is nothing to fall back to
+            return _choose(healthy, direction, nothing)
+        is_finite = torch.isfinite(retain.remembered_norm())
+        return _choose(is_finite, _choose(healthy, direction, retain), nothing)
+
+    def _count(self, unhealthy: Tensor) -> None:
+        count = unhealthy.long()
+        self._unhealthy = count if self._unhealthy is None else self._unhealthy + count
+
+    def take_unhealthy(self) -> int:
+        """Number of non-finite windows since the last call; synchronises with the device."""
+        count, self._unhealthy = self._unhealthy, None
+        return 0 if count is None else int(count)
+
+
+def _choose(condition: Tensor, one: Gradient, other: Gradient) -> Gradient:
+    if condition.device.type == "cpu":  # in host memory already: nothing to wait for, nothing to copy
+        return one if condition else other
+    return one.where(condition, other)
+
+
+def _nothing_like(direction: Gradient, condition: Tensor) -> Gradient:
+    if (
+        condition.device.type == "cpu"
+    ):  # an absent gradient makes the optimiser leave the weights alone altogether
+        return Gradient(dict.fromkeys(direction.names))
+    return direction.map(lambda _, tensor: torch.zeros_like(tensor))
