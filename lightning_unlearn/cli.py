@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from jsonargparse import ArgumentParser
     from rich.console import Console
 
+    from lightning_unlearn.demo import Task
+
 _MISSING = "`lightning-unlearn` needs the extra `cli`, found it not installed. Run `pip install 'lightning-unlearn[cli]'`."
 
 
@@ -85,10 +87,9 @@ def demo_parser() -> ArgumentParser:
     return parser
 
 
-def demo(arguments: list[str], console: Console | None = None) -> None:
-    """Run the demonstration; what the user does not say about the strategy is taken from the task's recipe."""
-    from lightning_unlearn.demo._run import run
-    from lightning_unlearn.demo._task import make_task
+def parse_demo(arguments: list[str]) -> tuple[UnlearningStrategy, Task, Any]:
+    """Strategy, task and options; what is not said about the strategy is taken from the task's recipe."""
+    from lightning_unlearn.demo import make_task
 
     parser = demo_parser()
     options = parser.parse_args(arguments)
@@ -101,10 +102,20 @@ def demo(arguments: list[str], console: Console | None = None) -> None:
     for name, value in task.recipe.strategy.items():
         if name in known and name not in given:
             chosen.init_args[name] = value
-    strategy = _instantiated(parser, chosen)
+    return _instantiated(parser, chosen), task, options
+
+
+def demo(arguments: list[str], console: Console | None = None) -> None:
+    """Run the demonstration."""
+    from lightning_unlearn.demo import run
+
+    strategy, task, options = parse_demo(arguments)
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=".*does not have many workers.*")
+        warnings.filterwarnings(
+            "ignore", message=".*no `val_dataloader`.*"
+        )  # the demo validates by the monitor
         warnings.filterwarnings(
             "ignore", message=".*LeafSpec.*", category=FutureWarning
         )  # of Lightning's own loaders

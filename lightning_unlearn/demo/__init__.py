@@ -2,7 +2,20 @@
 
 from lightning_unlearn.demo._data import MNIST, Digits
 from lightning_unlearn.demo._model import DigitClassifier
-from lightning_unlearn.demo._run import Outcome, run
+from lightning_unlearn.demo._run import Models, Outcome, described, run, train_models, unlearn
 from lightning_unlearn.demo._task import Recipe, Task, make_task
 
-__all__ = ["Digits", "MNIST", "DigitClassifier", "Task", "Recipe", "make_task", "run", "Outcome"]
+__all__ = [
+    "Digits",
+    "MNIST",
+    "DigitClassifier",
+    "Task",
+    "Recipe",
+    "make_task",
+    "Models",
+    "train_models",
+    "unlearn",
+    "run",
+    "Outcome",
+    "described",
+]

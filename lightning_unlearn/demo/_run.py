@@ -70,34 +70,66 @@ def run(
     """
     folder = prepare_folder(output)
     console = console or Console()
+    console.print(f"[bold]{task.name}[/bold] ({len(task.forget)} samples) with {escape(described(strategy))}")
+    models = train_models(task, seed=seed, console=console, checkpoint=folder / "original.ckpt")
+    outcome, unlearned = unlearn(strategy, task, models, seed=seed, folder=folder, console=console)
+    _write(folder, task, outcome, strategy, seed, (models.original, unlearned))
+    console.print(table(outcome.rows, title=task.name))
     console.print(
-        f"[bold]{task.name}[/bold] ({len(task.forget)} samples) with {escape(_described(strategy))}"
+        f"{outcome.steps} steps. The report, the logs and the pictures are in [bold]{folder}[/bold]."
     )
+    return outcome
 
-    everything = torch.arange(len(task.train))
+
+@dataclass(frozen=True)
+class Models:
+    """What a request starts from, and what it is compared with.
+
+    Attributes:
+        original: trained on everything.
+        reference: trained on the retain set alone.
+        training: seconds for the original.
+        retraining: seconds for the reference.
+    """
+
+    original: DigitClassifier
+    reference: DigitClassifier
+    training: float
+    retraining: float
+
+
+def train_models(task: Task, *, seed: int, console: Console, checkpoint: Path | None = None) -> Models:
+    """Train the original (saved as `checkpoint`) and the reference."""
     if task.recipe.threads is not None:
         torch.set_num_threads(task.recipe.threads)
-    original, seconds = _train(
-        task, everything, seed, "train the original", console, folder / "original.ckpt"
-    )
+    everything = torch.arange(len(task.train))
+    original, training = _train(task, everything, seed, "train the original", console, checkpoint)
     reference, retraining = _train(task, task.retain, seed, "retrain the reference", console)
-    unlearned = copy.deepcopy(original)
-    unlearned.lr = task.recipe.unlearning_lr
-    monitor, steps, unlearning = _unlearn(task, unlearned, strategy, seed, folder, console)
+    return Models(original, reference, training, retraining)
 
+
+def unlearn(
+    strategy: UnlearningStrategy,
+    task: Task,
+    models: Models,
+    *,
+    seed: int,
+    console: Console,
+    folder: Path | None = None,
+) -> tuple[Outcome, DigitClassifier]:
+    """Unlearn in a copy of the original (logged into `folder`), and evaluate the three models."""
+    unlearned = copy.deepcopy(models.original)
+    unlearned.lr = task.recipe.unlearning_lr
+    monitor, steps, seconds = _unlearn(task, unlearned, strategy, seed, folder, console)
     rows = [
-        _row("original", task, original, seconds, None),
-        _row("unlearned", task, unlearned, unlearning, retraining / unlearning),
-        _row("reference", task, reference, retraining, 1.0),
+        _row("original", task, models.original, models.training, None),
+        _row("unlearned", task, unlearned, seconds, models.retraining / seconds),
+        _row("reference", task, models.reference, models.retraining, 1.0),
     ]
     history = [
         {name.removeprefix("unlearn/"): value for name, value in row.items()} for row in monitor.history
     ]
-    outcome = Outcome(rows, history, monitor.stopped, steps)
-    _write(folder, task, outcome, strategy, seed, (original, unlearned))
-    console.print(table(rows, title=task.name))
-    console.print(f"{steps} steps. The report, the logs and the pictures are in [bold]{folder}[/bold].")
-    return outcome
+    return Outcome(rows, history, monitor.stopped, steps), unlearned
 
 
 def _trainer(console: Console, **kwargs: Any) -> L.Trainer:
@@ -134,7 +166,7 @@ def _unlearn(
     module: DigitClassifier,
     strategy: UnlearningStrategy,
     seed: int,
-    folder: Path,
+    folder: Path | None,
     console: Console,
 ) -> tuple[ForgettingMonitor, int, float]:
     console.print(f"[dim]unlearn, at most {task.recipe.unlearning_steps} steps[/dim]")
@@ -147,7 +179,11 @@ def _unlearn(
     )
     steps = task.recipe.unlearning_steps
     trainer = _trainer(
-        console, max_steps=steps, max_epochs=steps, logger=_loggers(folder), callbacks=[strategy, monitor]
+        console,
+        max_steps=steps,
+        max_epochs=steps,
+        logger=_loggers(folder) if folder else False,
+        callbacks=[strategy, monitor],
     )
     start = time.perf_counter()
     trainer.fit(module, datamodule=task.datamodule(seed))
@@ -202,7 +238,8 @@ def _draw_predictions(path: Path, task: Task, models: tuple[DigitClassifier, Dig
     prediction_grid(images, targets, before, after, is_forgotten, path)
 
 
-def _described(strategy: UnlearningStrategy) -> str:
+def described(strategy: UnlearningStrategy) -> str:
+    """Class name and the arguments that matter, as one would write them."""
     arguments = {
         name: getattr(strategy, name)
         for name in ("alpha", "retain_weight", "when")
@@ -232,7 +269,7 @@ def _write(
             "task": task.name,
             "forget_samples": len(task.forget),
             "retain_samples": len(task.retain),
-            "strategy": _described(strategy),
+            "strategy": described(strategy),
             "recipe": asdict(task.recipe),
             "seed": seed,
             "stopped": outcome.stopped,
