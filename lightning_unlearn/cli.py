@@ -36,10 +36,12 @@ class UnlearnCLI(LightningCLI):
         parser.add_argument("--original", type=Path, help="Checkpoint of the model that must forget.")
 
     def before_fit(self) -> None:
-        """LightningCLI calls this between instantiation and `Trainer.fit`."""
-        path = self.config.fit.original
+        """LightningCLI calls this between instantiation and `Trainer.fit`, and its likes before the others."""
+        path = self.config[self.subcommand].original
         if path is not None:
             load_weights(self.model, path)
+
+    before_validate = before_test = before_predict = before_fit
 
 
 def load_weights(module: torch.nn.Module, path: Path) -> None:
@@ -57,7 +59,7 @@ def load_weights(module: torch.nn.Module, path: Path) -> None:
         ) from error
     try:
         module.load_state_dict(content.get("state_dict", content))
-    except RuntimeError as error:
+    except (RuntimeError, AttributeError, TypeError) as error:  # the latter two: a list, a tensor
         raise ConfigurationError(
             f"`--original` must hold the weights of {type(module).__name__}, found other ones in {path}: {error}"
         ) from error
@@ -132,15 +134,24 @@ def _instantiated(parser: ArgumentParser, chosen: Any) -> UnlearningStrategy:
 
 def main(arguments: list[str] | None = None) -> None:
     """Entry point of `lightning-unlearn`."""
-    arguments = sys.argv[1:] if arguments is None else arguments
+    given = sys.argv[1:] if arguments is None else arguments
     try:
         import jsonargparse  # noqa: F401  # LightningCLI's own message would name another package's extra
     except ModuleNotFoundError:
         sys.exit(_MISSING)
     try:
-        if arguments[:1] == ["demo"]:
-            demo(arguments[1:])
-        else:
-            UnlearnCLI(args=arguments, save_config_kwargs={"overwrite": True})
-    except UnlearningError as error:
-        sys.exit(f"error: {error}")
+        if given[:1] == ["demo"]:
+            demo(given[1:])
+        else:  # `None` if there are none: it warns of arguments beside those of the process
+            UnlearnCLI(
+                args=arguments,
+                save_config_kwargs={"overwrite": True},
+                parser_kwargs={"description": "LightningCLI; see also `lightning-unlearn demo --help`."},
+            )
+    except (UnlearningError, ValueError) as error:
+        reason: BaseException | None = error
+        while not isinstance(reason, UnlearningError):  # jsonargparse wraps what a constructor raises
+            if reason is None:
+                raise
+            reason = reason.__cause__
+        sys.exit(f"error: {reason}")
