@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import math
+from numbers import Real
 from typing import Any
 
 from lightning_unlearn.errors import ConfigurationError
 
+_NOT_NUMBERS: tuple[type, ...] = (bool,)  # although Python counts with them
+
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+    return isinstance(value, Real) and not isinstance(value, _NOT_NUMBERS) and math.isfinite(value)
 
 
 def non_negative(name: str, value: Any) -> float:

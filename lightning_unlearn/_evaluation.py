@@ -17,7 +17,12 @@ from lightning_unlearn.predictions import Predict, logits_and_labels
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Share of labels predicted right, in [0, 1], and mean cross-entropy, in nats; the same on every process."""
+    """What a side comes to; the same on every process.
+
+    Attributes:
+        accuracy: share of labels predicted right, in [0, 1].
+        loss: mean cross-entropy, in nats; `inf` where a prediction was not finite.
+    """
 
     accuracy: float
     loss: float
@@ -46,8 +51,11 @@ class Evaluator:
 
         def visit(batch: Any) -> None:
             logits, labels = self._predict(self._module, batch)
-            accuracy.update((logits.argmax(dim=1) == labels).float())
-            loss.update(cross_entropy(logits.float(), labels, reduction="none"))
+            # the largest of NaNs is the first class: a ruined model must not be right about it
+            right = (logits.argmax(dim=1) == labels) & logits.isfinite().all(dim=1)
+            losses = cross_entropy(logits.float(), labels, reduction="none")
+            accuracy.update(right.float())
+            loss.update(losses.where(~losses.isnan(), float("inf")))  # torchmetrics would leave NaN out
 
         source.for_each(visit)
         return Evaluation(float(accuracy.compute()), float(loss.compute()))
@@ -58,6 +66,6 @@ class Evaluator:
 
         def terms(batch: Any) -> dict[str, Tensor]:
             logits, labels = self._predict(self._module, batch)
-            return {"labels": torch.bincount(labels.flatten(), minlength=logits.shape[1])}
+            return {"labels": torch.bincount(labels[labels >= 0], minlength=logits.shape[1])}
 
         return source.sum(terms)["labels"]

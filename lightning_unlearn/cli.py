@@ -95,12 +95,13 @@ def parse_demo(arguments: list[str]) -> tuple[UnlearningStrategy, Task, Any]:
 
     parser = demo_parser()
     options = parser.parse_args(arguments)
-    explicit = parser.parse_args(arguments, defaults=False).get("strategy") or {}
+    explicit = parser.parse_args(arguments, defaults=False).as_dict().get("strategy") or {}
     chosen = options.pop("strategy")
     task = make_task(
         options.data, options.data_dir, options.forget_class, options.forget_fraction, options.seed
     )
-    known, given = chosen.init_args.keys(), (explicit.get("init_args") or {}).keys()
+    # as dictionaries: the keys of a jsonargparse namespace are an iterator, over leaves
+    known, given = (part.get("init_args", {}) for part in (chosen.as_dict(), explicit))
     for name, value in task.recipe.strategy.items():
         if name in known and name not in given:
             chosen.init_args[name] = value

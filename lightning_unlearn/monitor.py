@@ -1,14 +1,15 @@
 from __future__ import annotations
 
+import math
 from typing import Any, Literal
 
 import lightning.pytorch as pl
-from lightning.pytorch.utilities.model_helpers import is_overridden
 from lightning.pytorch.utilities.rank_zero import rank_zero_info, rank_zero_warn
 from typing_extensions import override
 
 from lightning_unlearn import _checks
 from lightning_unlearn._evaluation import Evaluator
+from lightning_unlearn._monitored import find_sources
 from lightning_unlearn.errors import ConfigurationError
 from lightning_unlearn.passes import Source
 from lightning_unlearn.predictions import Predict
@@ -74,7 +75,10 @@ class ForgettingMonitor(pl.Callback):
             None if every_n_steps is None else _checks.positive_int("every_n_steps", every_n_steps)
         )
         if isinstance(target, str):
-            _checks.one_of("target", target, ("holdout",))
+            if target != "holdout":
+                raise ConfigurationError(
+                    f'`target` must be a number between 0 and 1, "holdout" or None, found {target!r}.'
+                )
         elif target is not None:
             target = _checks.fraction("target", target)
         self.target: float | str | None = target
@@ -93,12 +97,13 @@ class ForgettingMonitor(pl.Callback):
     # ---- the run -----------------------------------------------------------------------------------------------
     @override
     def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
-        if stage == "fit":
-            self.history, self.stopped, self._best = [], None, None
+        if stage != "fit":
+            return
+        self.history, self.stopped, self._best = [], None, None
 
     @override
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        self._sources = self._find_sources(trainer, pl_module)
+        self._sources = find_sources(trainer, pl_module, self.test, self.max_samples)
         self._interval = self.every_n_steps or _twentieth(trainer)
         if self.target == "holdout" and not self.history:
             self._is_class = self._forgets_a_class(trainer, pl_module)
@@ -108,11 +113,14 @@ class ForgettingMonitor(pl.Callback):
                     "with. Pass `test=`, or a number as `target=`."
                 )
         if not self.history:
-            self._evaluate(trainer, pl_module)
-        elif (
-            self.retain_floor and "unlearn/retain_accuracy" in self.history[-1]
-        ):  # resumed: a guard needs weights
-            self._keep_best(pl_module, self.history[-1])
+            original = self._evaluate(trainer, pl_module)
+            if not math.isfinite(original.get("unlearn/retain_loss", 0.0)):
+                raise ConfigurationError(
+                    "The module must give finite predictions on the retain set before the first step, found NaN or "
+                    "inf. Check the weights that were loaded."
+                )
+        elif self.retain_floor and "unlearn/retain_accuracy" in self.history[-1]:
+            self._keep_best(pl_module, self.history[-1])  # resumed: the guard needs weights to go back to
 
     @override
     def on_train_batch_end(
@@ -136,6 +144,18 @@ class ForgettingMonitor(pl.Callback):
                     )
 
     @override
+    def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        if trainer.global_step == 0:  # an edit takes no step
+            self._decide(trainer, self._evaluate(trainer, pl_module))
+        target = self._target_of(self.history[-1])
+        if self.stopped is None and target is not None:
+            rank_zero_info(
+                f"The run is over and forgetting has not reached its target: forget accuracy is "
+                f"{self.history[-1]['unlearn/forget_accuracy']:.1%}, the target {target:.1%}. Take more steps, a larger "
+                "learning rate, a larger weight of the forget side, or another objective."
+            )
+
+    @override
     def teardown(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
         self._sources, self._best = {}, None
 
@@ -146,32 +166,6 @@ class ForgettingMonitor(pl.Callback):
         self._sources, self._best = {}, None
 
     # ---- evaluation --------------------------------------------------------------------------------------------
-    def _find_sources(self, trainer: pl.Trainer, module: pl.LightningModule) -> dict[str, Source]:
-        loaders = _sides(trainer)
-        test = self.test
-        if test is None and (has_test := _overridden(trainer, "test_dataloader")):
-            test = has_test.test_dataloader()
-        named = {"forget": loaders.get("forget"), "retain": loaders.get("retain"), "test": test}
-        if named["forget"] is None:
-            raise ConfigurationError(
-                'The train loader must have the side "forget" to be evaluated, found '
-                f"{sorted(loaders) or 'none'}. Use `UnlearningDataModule`, or "
-                '`trainer.fit(module, {"retain": loader, "forget": loader})`.'
-            )
-        limit = trainer.limit_train_batches if getattr(trainer, "fast_dev_run", False) else None
-        return {
-            name: Source(
-                trainer,
-                module,
-                loader,
-                f"evaluate {name}",
-                limit=None if limit is None else int(limit),
-                at_most=None if name == "forget" else self.max_samples,
-            )
-            for name, loader in named.items()
-            if loader is not None
-        }
-
     def _forgets_a_class(self, trainer: pl.Trainer, module: pl.LightningModule) -> bool:
         if getattr(getattr(trainer, "datamodule", None), "forget_class", None) is not None:
             return True
@@ -216,7 +210,7 @@ class ForgettingMonitor(pl.Callback):
         return self.retain_floor * self._original_retain()
 
     def _is_best(self, row: dict[str, float]) -> bool:
-        if row["unlearn/retain_accuracy"] < self._floor():
+        if row["unlearn/retain_accuracy"] < self._floor() or not math.isfinite(row["unlearn/retain_loss"]):
             return False
         return self._best is None or self._merit(row) > self._merit(self._best[0])
 
@@ -227,9 +221,10 @@ class ForgettingMonitor(pl.Callback):
     def _decide(self, trainer: pl.Trainer, row: dict[str, float]) -> None:
         retain = row.get("unlearn/retain_accuracy")
         target = self._target_of(row)
-        if self.retain_floor and retain is not None and retain < self._floor():
+        is_finite = math.isfinite(row.get("unlearn/retain_loss", 0.0))
+        if self.retain_floor and retain is not None and (retain < self._floor() or not is_finite):
             self._roll_back(trainer, retain)
-        elif target is None or (retain or 0.0) < self.retain_goal * self._original_retain():
+        elif not is_finite or target is None or (retain or 0.0) < self.retain_goal * self._original_retain():
             return
         elif row["unlearn/forget_accuracy"] <= target:
             self.stopped = "target"
@@ -262,16 +257,6 @@ class ForgettingMonitor(pl.Callback):
     @override
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         self.history, self._is_class = list(state_dict["history"]), state_dict["is_class"]
-
-
-def _sides(trainer: pl.Trainer) -> dict[str, Any]:
-    loaders = getattr(trainer.train_dataloader, "iterables", trainer.train_dataloader)
-    return dict(loaders) if isinstance(loaders, dict) else {}
-
-
-def _overridden(trainer: pl.Trainer, hook: str) -> pl.LightningDataModule | None:
-    datamodule: pl.LightningDataModule | None = getattr(trainer, "datamodule", None)
-    return datamodule if datamodule is not None and is_overridden(hook, datamodule) else None
 
 
 def _twentieth(trainer: pl.Trainer) -> int:

@@ -17,14 +17,14 @@ FLOORS = [
     # the first line that a module begins with holds
     (4, ("cli", "demo", "compare", "")),
     (3, ("audit",)),
-    (2, ("strategies", "monitor", "recorder", "_evaluation")),
+    (2, ("strategies", "monitor", "recorder", "_evaluation", "_monitored")),
     (0, ("gradient", "weights", "errors", "predictions", "_tensors", "_checks", "metrics.functional")),
     (0, ("data._split", "data._sampler", "data._labels", "data._checks")),
     (1, ("passes", "objectives", "importance", "subspaces", "metrics", "data")),
 ]
 STRANGERS = ("strategies", "data", "metrics")
 KNOWS_LIGHTNING = (
-    *("passes", "monitor", "recorder", "_evaluation", "audit", "cli", "compare", "demo"),
+    *("passes", "monitor", "recorder", "_evaluation", "_monitored", "audit", "cli", "compare", "demo"),
     *(
         "strategies._base",
         "strategies._gradient",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -9,9 +10,11 @@ from typing import Any
 import torch
 from lightning.pytorch import LightningModule
 from lightning.pytorch.utilities.data import extract_batch_size
+from lightning.pytorch.utilities.exceptions import MisconfigurationException
 from torchmetrics import Metric
 
 PREFIX = "unlearn/forget/"
+_POSITIONAL = tuple(inspect.signature(LightningModule.log).parameters)[3:]  # after self, name and value
 
 
 class LogRouter:
@@ -52,8 +55,9 @@ class LogRouter:
         elif mode == "renamed":
             self._renamed(name, value, batch, *args, **kwargs)
 
-    def _renamed(self, name: str, value: Any, batch: Any, prog_bar: bool = False, **kwargs: Any) -> None:
-        del prog_bar  # the bar is the user's: their retain-side number is there already
+    def _renamed(self, name: str, value: Any, batch: Any, *args: Any, **kwargs: Any) -> None:
+        kwargs |= zip(_POSITIONAL, args, strict=False)
+        kwargs.pop("prog_bar", None)  # the bar is the user's: their retain-side number is there already
         if isinstance(
             value, Metric
         ):  # the object itself is put back after the pass: log the value of this batch
@@ -62,5 +66,13 @@ class LogRouter:
             if value is None:
                 return
         if kwargs.get("batch_size") is None:
-            kwargs["batch_size"] = extract_batch_size(batch)
+            kwargs["batch_size"] = _size_of(batch)
         self._log(PREFIX + name, value, **kwargs)
+
+
+def _size_of(batch: Any) -> int:
+    """Weight of a batch in an epoch's mean; 1 where it cannot be told, as it matters to nothing else."""
+    try:
+        return extract_batch_size(batch)
+    except MisconfigurationException:
+        return 1

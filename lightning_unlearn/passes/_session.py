@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from typing import Any, Literal
 
 import torch
@@ -11,6 +11,7 @@ from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.utilities.model_helpers import is_overridden
 from torch import Tensor, nn
 
+from lightning_unlearn.errors import ConfigurationError
 from lightning_unlearn.gradient import Gradient
 from lightning_unlearn.objectives import Context, Objective
 from lightning_unlearn.passes import _streams
@@ -22,6 +23,8 @@ from lightning_unlearn.passes._sides import SIDES, SideName
 from lightning_unlearn.passes._traces import Buffers, Metrics
 from lightning_unlearn.passes._window import MicroBatch
 from lightning_unlearn.passes._writer import Writer
+
+_TRANSFER_HOOKS = ("on_before_batch_transfer", "transfer_batch_to_device", "on_after_batch_transfer")
 
 
 class Session:
@@ -66,6 +69,7 @@ class Session:
         self._closed = True
         self._samples: dict[int, int] = {}
         self._own_metrics: Metrics | None = None
+        self._own_mode = ExitStack()
         self._sides: dict[SideName, Side] = {}
         self._patches = Patches()
         self._router = LogRouter(module)
@@ -77,6 +81,10 @@ class Session:
     # ---- attaching and detaching -------------------------------------------------------------------------------
     def open(self) -> None:
         """Attach: three instance attributes are replaced, of the module, of the data's owner, of the strategy."""
+        owners = [o for o in (self.module, getattr(self.trainer, "datamodule", None)) if o is not None]
+        self._transfer_may_draw = any(
+            is_overridden(hook, owner) for hook in _TRANSFER_HOOKS for owner in owners
+        )
         owner = self._owner_of_transfer_hooks()
         self._before_transfer = owner.on_before_batch_transfer
         self._patches.set(owner, "on_before_batch_transfer", self._split)
@@ -111,16 +119,17 @@ class Session:
         if self._closed:
             self._window, self._samples = [], {}
         halves = {str(self.own): batch}
-        micro = MicroBatch(halves, batch_idx)
         for side in self.wanted:
             if side != self.own and raw.get(side) is not None:
                 halves[side] = self._transferred(raw[side], len(self._window))
-        self._window.append(micro.held(self._hold))
+        self._window.append(MicroBatch(halves, batch_idx).held(self._hold))
         self._closed = self.at_boundary(batch_idx)
 
     def _transferred(self, batch: Any, position: int) -> Any:
-        with _streams.isolated(self._runner.device):  # transfer hooks may augment
-            _streams.start(self._runner.device, self._seed, self.step, position, self.trainer.global_rank, 1)
+        device = self._runner.device
+        with _streams.isolated(device) if self._transfer_may_draw else nullcontext():  # hooks may augment
+            if self._transfer_may_draw:
+                _streams.start(device, self._seed, self.step, position, self.trainer.global_rank, 1)
             batch = self._before_transfer(batch, 0)
             return self.trainer.strategy.batch_to_device(batch, dataloader_idx=0)
 
@@ -138,6 +147,12 @@ class Session:
     # ---- Lightning's own pass ----------------------------------------------------------------------------------
     def _own_pass(self, batch: Any, *arguments: Any) -> Any:
         """Stands in for `trainer.strategy.training_step`: the user's step, with its starting state recorded."""
+        if not self._window:
+            raise ConfigurationError(
+                "`training_step` must run inside the fit that the strategy was set up for, found a run without its "
+                "callbacks, as `LearningRateFinder`, `BatchSizeFinder` and `Tuner` make. Use them before unlearning, "
+                "without a strategy."
+            )
         micro = self._window[-1]
         micro.arguments = arguments
         micro.streams = _streams.record(self._runner.device)
@@ -146,12 +161,9 @@ class Session:
         logged: AbstractContextManager[None] = nullcontext()
         if self.own == "forget":
             self._own_metrics = Metrics(self.module)
+            self._own_mode.enter_context(self._runner.normalised("forget"))  # up to the end of backward
             logged = self._router.renamed(batch)
-        with (
-            logged,
-            self._runner.normalised(self.own),
-            self._runner.substituted(self._losses[self.own], micro.index),
-        ):
+        with logged, self._runner.substituted(self._losses[self.own], micro.index):
             output = self._training_step(batch, *arguments)
         loss = loss_of(output)
         if loss is not None and self.own == "forget":
@@ -163,6 +175,7 @@ class Session:
 
     def _restore_after_own_pass(self) -> None:
         # a forget batch leaves no trace in buffers and metrics, whoever runs it
+        self._own_mode.close()
         if self._own_metrics is not None:
             self._own_metrics.restore()
             self._own_metrics = None

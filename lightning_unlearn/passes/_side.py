@@ -58,6 +58,7 @@ class Side:
         self._gradient: Gradient | None = None
         self._finite: list[Tensor] = []
         self._deaf: list[bool] = []
+        self._was_asked = own is not None
         if own is not None and own.loss is not None:
             self._deaf.append(all(tensor is None for tensor in own.gradient.tensors))
 
@@ -109,6 +110,11 @@ class Side:
         return bool(self._deaf)
 
     @property
+    def silent(self) -> bool:
+        """Whether passes were asked for, and none gave a loss."""
+        return self._was_asked and not self._deaf
+
+    @property
     def reaches_no_parameter(self) -> bool:
         """Whether passes gave a loss, and no trainable parameter a gradient of it."""
         return bool(self._deaf) and all(self._deaf)
@@ -128,6 +134,7 @@ class Side:
 
     def _passed(self, vector: Gradient | None = None) -> Result:
         result = self._evaluate(vector=vector)
+        self._was_asked = True
         if result.loss is not None:
             self._deaf.append(all(tensor is None for tensor in result.gradient.tensors))
         return result

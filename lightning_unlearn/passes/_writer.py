@@ -47,7 +47,10 @@ class Writer:
                 "gradients of the sides."
             )
         for name, tensor in direction.items():
-            parameters[name].grad = None if tensor is None else tensor.to(parameters[name].dtype)
+            parameter = parameters[name]
+            if tensor is not None and tensor.data_ptr() == parameter.data_ptr():
+                tensor = tensor.clone()  # weights as a direction: clipping would scale the model itself
+            parameter.grad = None if tensor is None else tensor.to(parameter.dtype)
 
     def _healthy_one(self, direction: Gradient, healthy: Tensor, retain_side: Side | None) -> Gradient:
         nothing = _nothing_like(direction, healthy)

@@ -6,12 +6,11 @@ from typing import Any, ClassVar, Literal, cast
 
 import lightning.pytorch as pl
 import torch
-from lightning.pytorch.utilities.rank_zero import rank_zero_warn
 from torch import Tensor
 from typing_extensions import override
 
 from lightning_unlearn import _checks as arguments
-from lightning_unlearn.errors import ConfigurationError
+from lightning_unlearn.errors import ConfigurationError, UnlearningError
 from lightning_unlearn.gradient import Gradient
 from lightning_unlearn.objectives import Ascent, Objective
 from lightning_unlearn.passes import Session, Side, Source
@@ -66,20 +65,20 @@ class UnlearningStrategy(Attached, ABC):
     ) -> None:
         super().__init__()
         if objective is not None and not isinstance(objective, Objective):
-            raise ConfigurationError(f"`objective` must be an Objective, found {objective!r}.")
+            raise ConfigurationError(
+                f"`objective` must be an instance of an Objective, such as `Ascent()`, found {objective!r}."
+            )
         self.objective: Objective = Ascent() if objective is None else objective
         self.hold = cast(Literal["device", "cpu"], arguments.one_of("hold", hold, ("device", "cpu")))
         self.seed = arguments.non_negative_int("seed", seed)
-        self.batch_norm = cast(
-            Literal["train", "eval"], arguments.one_of("batch_norm", batch_norm, ("train", "eval"))
-        )
+        mode = arguments.one_of("batch_norm", batch_norm, ("train", "eval"))
+        self.batch_norm = cast(Literal["train", "eval"], mode)
         self.progress = Progress()
         self.diagnostics: dict[str, Tensor] = {}
         self._original: Gradient | None = None
         self._restored = False
-        self._started = False
-        self._combined = False
-        self._reach_checked = False
+        self._started = self._combined = False
+        self._reach_checked = self._forget_side_silent = False
 
     # ---- for subclasses ----------------------------------------------------------------------------------------
     @abstractmethod
@@ -128,6 +127,12 @@ class UnlearningStrategy(Attached, ABC):
             )
         return self._original
 
+    def _kept(self, weights: Gradient) -> Gradient:
+        if self._original is None:
+            return weights.clone()
+        restored = self._original  # from a checkpoint, on the CPU
+        return weights.map(lambda name, weight: cast(Tensor, restored[name]).to(weight))
+
     # ---- attaching and detaching -------------------------------------------------------------------------------
     @override
     def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
@@ -137,7 +142,8 @@ class UnlearningStrategy(Attached, ABC):
         others = [c for c in trainer.callbacks if isinstance(c, UnlearningStrategy) and c is not self]  # type: ignore[attr-defined]
         _checks.raise_together(_checks.of_trainer(trainer, others) + _checks.of_module(pl_module))
         self.progress, self.diagnostics = Progress(), {}
-        self._original, self._restored, self._started, self._reach_checked = None, False, False, False
+        self._original, self._restored, self._started = None, False, False
+        self._reach_checked = self._forget_side_silent = False
         overrides_retain = type(self).retain_loss is not UnlearningStrategy.retain_loss
         self._session = Session(
             trainer,
@@ -175,18 +181,21 @@ class UnlearningStrategy(Attached, ABC):
     @override
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         self._started = True
-        _checks.raise_together(_checks.of_loaders(trainer, self._needed))
+        _checks.raise_together(_checks.of_parameters(pl_module) + _checks.of_loaders(trainer, self._needed))
         if len(self._needed) == 2:
             _checks.warn_of_shared_stream(trainer)
         steps = trainer.estimated_stepping_batches
         self.progress.total_steps = None if steps == float("inf") else int(steps)
-        if self.keeps_original and self._original is None:
-            self._original = self.weights.clone()
+        if self.keeps_original:
+            self._original = self._kept(self.weights)
         if type(self).prepare is not UnlearningStrategy.prepare and not self._restored:
-            sources = {side: Source.of_trainer(trainer, pl_module, side) for side in self._needed}
-            self.prepare(pl_module, cast(Source, sources.get("forget")), sources.get("retain"))
+            self.prepare(pl_module, *self._sources(trainer, pl_module))
         if type(self).constrain is not UnlearningStrategy.constrain:
             self._constraint = Constraint(trainer.optimizers, self._attached.parameters, self.constrain)
+
+    def _sources(self, trainer: pl.Trainer, module: pl.LightningModule) -> tuple[Source, Source | None]:
+        sources = {side: Source.of_trainer(trainer, module, side) for side in self._needed}
+        return cast(Source, sources.get("forget")), sources.get("retain")
 
     @override
     def on_fit_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
@@ -227,11 +236,7 @@ class UnlearningStrategy(Attached, ABC):
         session = self._attached
         if self._combined or not session.at_boundary(trainer.fit_loop.batch_idx):
             return
-        # only a last micro-batch without a loss leads here: there was no backward pass to be told of
-        rank_zero_warn(
-            "`training_step` returned None for the last batch of an accumulation window: the step uses the others, or "
-            "with a gradient scaler is skipped by Lightning."
-        )
+        _checks.warn_of_last_batch_without_loss()  # there was no backward pass to be told of
         if session.has_own_loss:
             self._combine(trainer, pl_module)
 
@@ -240,13 +245,18 @@ class UnlearningStrategy(Attached, ABC):
         forget, retain = session.sides()
         with torch.no_grad():
             direction = self.direction(cast(Side, forget), retain)  # None only for who needs no forget side
+        if not isinstance(direction, Gradient):
+            raise UnlearningError(
+                f"`{type(self).__name__}` must give its direction as a Gradient, found {type(direction).__name__}. "
+                "Return what comes of the sides' gradients."
+            )
         if forget is not None:
             self._check_reach(forget)
         session.write(direction)
         self._combined = True
         if not trainer.barebones:
             for name, value in self.diagnostics.items():
-                pl_module.log(f"unlearn/{name}", value.float(), on_step=True, on_epoch=False)
+                pl_module.log(f"unlearn/{name}", torch.as_tensor(value).float(), on_step=True, on_epoch=False)
 
     def _check_reach(self, forget: Side) -> None:
         if not self._reach_checked and forget.reaches_no_parameter:
@@ -255,6 +265,7 @@ class UnlearningStrategy(Attached, ABC):
                 "parameters that the forget loss depends on, and give them to the optimiser."
             )
         self._reach_checked = self._reach_checked or forget.asked
+        self._forget_side_silent = self._forget_side_silent or forget.silent
 
     @override
     def on_train_batch_end(
@@ -265,12 +276,11 @@ class UnlearningStrategy(Attached, ABC):
 
     @override
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        if skipped := self._attached.take_unhealthy():
-            what = "used the retain gradient alone, or none" if self.needs_retain else "were left out"
-            rank_zero_warn(
-                f"{skipped} steps of this epoch had a loss or gradient that was not finite; they {what}. Lower the "
-                "learning rate, or take a bounded objective."
-            )
+        _checks.warn_of_epoch(
+            skipped=self._attached.take_unhealthy(),
+            has_fallback=self.needs_retain,
+            no_forget_loss=self._forget_side_silent and not self._reach_checked,
+        )
 
     # ---- state: tensors and primitives, so that a checkpoint loads with `weights_only=True` --------------------
     @override

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from lightning.pytorch import Callback, LightningModule, Trainer
+from lightning.pytorch.strategies import FSDPStrategy
 from lightning.pytorch.utilities import CombinedLoader
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.utilities.rank_zero import rank_zero_warn
@@ -30,6 +31,11 @@ def of_trainer(trainer: Trainer, others: Sequence[Callback]) -> list[str]:
             f"`callbacks` must hold one unlearning strategy, found another: {names}. Keep one, or run them one after "
             "the other."
         )
+    if isinstance(trainer.strategy, FSDPStrategy):
+        misfits.append(
+            "The Trainer strategy must keep gradients as tensors or DTensors, found FSDPStrategy (FSDP1), whose flat "
+            "shards make inner products local. Use `ModelParallelStrategy` (FSDP2)."
+        )
     if trainer.strategy.handles_gradient_accumulation:
         misfits.append(
             f"The Trainer strategy must leave gradients in `p.grad`, found {type(trainer.strategy).__name__}, whose "
@@ -52,11 +58,19 @@ def of_module(module: LightningModule) -> list[str]:
             f"`{name}.training_step` must take a batch, found the argument `dataloader_iter`. Take `batch` and "
             "`batch_idx` instead."
         )
-    if not any(p.requires_grad for p in module.parameters()):
-        misfits.append(
-            f"`{name}` must have a trainable parameter, found none with `requires_grad`. Unfreeze what may change."
-        )
+    if any(True for _ in module.parameters()):  # else it may be built in `configure_model`, which comes later
+        misfits += of_parameters(module)
     return misfits
+
+
+def of_parameters(module: LightningModule) -> list[str]:
+    """Whether there is anything to train, once the module is complete."""
+    if any(p.requires_grad for p in module.parameters()):
+        return []
+    return [
+        f"`{type(module).__name__}` must have a trainable parameter, found none with `requires_grad`. Unfreeze what may "
+        "change."
+    ]
 
 
 def of_loaders(trainer: Trainer, needed: tuple[str, ...]) -> list[str]:
@@ -103,6 +117,29 @@ def warn_of_shared_stream(trainer: Trainer) -> None:
             'The "forget" loader has no `generator` of its own: it draws from the global random stream, so that dropout '
             "and order of the retain side differ from a run without it. Pass "
             "`DataLoader(..., generator=torch.Generator())`, or use `UnlearningDataModule`."
+        )
+
+
+def warn_of_last_batch_without_loss() -> None:
+    """Warn of a window whose last batch gave no loss."""
+    rank_zero_warn(
+        "`training_step` returned None for the last batch of an accumulation window: the step uses the others, or with "
+        "a gradient scaler is skipped by Lightning."
+    )
+
+
+def warn_of_epoch(*, skipped: int, has_fallback: bool, no_forget_loss: bool) -> None:
+    """Warn, once an epoch, of what went wrong in its steps."""
+    if no_forget_loss:
+        rank_zero_warn(
+            "No forget batch so far gave a loss: nothing is being forgotten. Check that `training_step` does not return "
+            "None for the forget batches."
+        )
+    if skipped:
+        what = "used the retain gradient alone, or none" if has_fallback else "were left out"
+        rank_zero_warn(
+            f"{skipped} steps of this epoch had a loss or gradient that was not finite; they {what}. Lower the learning "
+            "rate, or take a bounded objective."
         )
 
 

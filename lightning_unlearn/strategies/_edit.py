@@ -14,7 +14,7 @@ from lightning_unlearn.strategies._base import UnlearningStrategy
 
 
 class EditStrategy(UnlearningStrategy):
-    """A one-shot change of weights: `edit` runs once in `on_train_start`, then the run ends without a step.
+    """A one-shot change of weights: `edit` runs once at the start of the first epoch, then the run ends without a step.
 
     `ModelCheckpoint` saves nothing in such a run, because no epoch ends: call `trainer.save_checkpoint` after `fit`.
 
@@ -34,12 +34,6 @@ class EditStrategy(UnlearningStrategy):
 
     @final
     @override
-    def prepare(self, module: pl.LightningModule, forget: Source, retain: Source | None) -> None:
-        with torch.no_grad():
-            self.edit(module, forget, retain)
-
-    @final
-    @override
     def direction(self, forget: Side, retain: Side | None) -> Gradient:
         raise AssertionError("an edit takes no step")
 
@@ -53,6 +47,9 @@ class EditStrategy(UnlearningStrategy):
         super().setup(trainer, pl_module, stage)
 
     @override
-    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        super().on_train_start(trainer, pl_module)
+    def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        super().on_train_epoch_start(trainer, pl_module)
+        # not in `on_train_start`: a monitor that measures the original there may stand behind in the list
+        with torch.no_grad():
+            self.edit(pl_module, *self._sources(trainer, pl_module))
         trainer.should_stop = True

@@ -17,7 +17,7 @@ class GradientStrategy(UnlearningStrategy):
     """A strategy that is a pure function of two gradients at the current weights: two in, one out.
 
     It reports, at every step, `unlearn/grad_cosine` (of the forget objective's gradient u and the retain gradient,
-    in [-1, 1]), `unlearn/conflict_rate` (share of the run's steps so far with a negative inner product) and
+    in [-1, 1]), `unlearn/conflict_rate` (share of the run's evaluations so far with a negative inner product) and
     `unlearn/removed_fraction` (see :meth:`removed_fraction`).
 
     Example:
@@ -46,15 +46,16 @@ class GradientStrategy(UnlearningStrategy):
         u, g = forget.gradient(), retain.gradient()
         Gradient.dots((u, g), (u, u), (g, g))  # all at once: one all-reduce where gradients are sharded
         cosine = u.cosine(g)
-        self._conflicts = (cosine < 0).double() + (0.0 if self._conflicts is None else self._conflicts)
+        seen = torch.stack([(cosine < 0).double(), torch.ones_like(cosine)])
+        self._conflicts = seen if self._conflicts is None else self._conflicts.to(seen) + seen
         self.diagnostics = {
             "grad_cosine": cosine,
-            "conflict_rate": self._conflicts / (self.progress.step + 1),
+            "conflict_rate": self._conflicts[0] / self._conflicts[1],
             "removed_fraction": self.removed_fraction(cosine),
         }
         return self.combine(u, g)
 
-    _conflicts: Tensor | None = None
+    _conflicts: Tensor | None = None  # number of conflicts, and of evaluations
 
     @override
     def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:

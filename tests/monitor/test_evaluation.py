@@ -277,7 +277,7 @@ def test_two_fits_with_one_monitor():
         ({"target": 10}, "`target` must be a number between 0 and 1, found 10."),
         ({"target": math.nan}, "`target` must be a number between 0 and 1, found nan."),
         ({"target": True}, "`target` must be a number between 0 and 1, found True."),
-        ({"target": "test"}, "`target` must be \"holdout\", found 'test'."),
+        ({"target": "test"}, "`target` must be a number between 0 and 1, \"holdout\" or None, found 'test'."),
         ({"retain_floor": 1.1}, "`retain_floor` must be a number between 0 and 1, found 1.1."),
         ({"retain_floor": None}, "`retain_floor` must be a number between 0 and 1, found None."),
         ({"retain_floor": "0.9"}, "`retain_floor` must be a number between 0 and 1, found '0.9'."),

@@ -108,6 +108,7 @@ def end_of(module, loaders, strategy, **arguments):
     return fits.weights(module)
 
 
+@pytest.mark.filterwarnings("ignore:No forget batch so far gave a loss")
 def test_forget_batches_without_a_loss_leave_the_retain_gradient():
     silent = end_of(Silent(*batches("forget")), fits.sides(20, 20), GradientDifference(alpha=0.5))
     assert fits.same(silent, end_of(Net(), fits.sides(20, 20), FineTune()))

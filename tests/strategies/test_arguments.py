@@ -49,7 +49,10 @@ def test_hold_is_one_of_two_words(strategy, value):
 @pytest.mark.parametrize("strategy", WITH_OBJECTIVE)
 @pytest.mark.parametrize("value", ["Ascent", lu.Ascent, lambda module, batch: 0.0, 1.0])
 def test_an_objective_is_an_object(strategy, value):
-    with pytest.raises(ConfigurationError, match="`objective` must be an Objective, found "):
+    with pytest.raises(
+        ConfigurationError,
+        match="`objective` must be an instance of an Objective, such as `Ascent()`, found ",
+    ):
         strategy(objective=value)
 
 

@@ -1,9 +1,11 @@
 """`EditStrategy`: one change of weights, no step."""
 
+import math
+
 import pytest
 import torch
 
-from lightning_unlearn import ConfigurationError, EditStrategy
+from lightning_unlearn import ConfigurationError, EditStrategy, ForgettingMonitor
 from tests.strategies import _fits as fits
 from tests.strategies._modules import Net
 
@@ -43,6 +45,20 @@ def test_the_edited_model_can_be_saved(tmp_path):
     trainer.save_checkpoint(tmp_path / "edited.ckpt")
     saved = torch.load(tmp_path / "edited.ckpt", weights_only=True)["state_dict"]
     assert fits.same(saved, dict(module.state_dict()))
+
+
+@pytest.mark.parametrize("monitor_first", [True, False])
+def test_a_monitor_measures_the_original_and_the_edited_model(monitor_first):
+    class Blank(EditStrategy):
+        def edit(self, module, forget, retain):
+            for parameter in module.parameters():
+                parameter.zero_()
+
+    monitor = ForgettingMonitor(target=None, retain_floor=0.0)
+    callbacks = [monitor, Blank()] if monitor_first else [Blank(), monitor]
+    fits.fit(Net(), fits.sides(), *callbacks)
+    before, after = (row["unlearn/forget_loss"] for row in monitor.history)
+    assert after == pytest.approx(math.log(fits.CLASSES), rel=1e-5) != before
 
 
 @pytest.mark.parametrize("demand", [{"min_steps": 3}, {"min_epochs": 1}])
