@@ -102,9 +102,8 @@ def report(folder="out"):
 
 def test_demo_writes_its_files_and_prints_its_table(call, capsys):
     assert call("demo", "--output", "out", "--seed", "4") is None
-    printed = " ".join(capsys.readouterr().out.split())
+    printed, found = " ".join(capsys.readouterr().out.split()), report()
     assert "Forgetting the digit 3" in printed
-    found = report()
     assert {"original", "unlearned", "reference"} == {row["name"] for row in found["models"]}
     assert f"{100 * found['models'][0]['test_accuracy']:.1f} %" in printed
     assert found["seed"] == 4

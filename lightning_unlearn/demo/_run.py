@@ -118,7 +118,9 @@ def unlearn(
     folder: Path | None = None,
 ) -> tuple[Outcome, DigitClassifier]:
     """Unlearn in a copy of the original (logged into `folder`), and evaluate the three models."""
-    unlearned = copy.deepcopy(models.original)
+    unlearned = copy.deepcopy(
+        models.original
+    ).train()  # Lightning keeps the mode, and an evaluation has changed it
     unlearned.lr = task.recipe.unlearning_lr
     monitor, steps, seconds = _unlearn(task, unlearned, strategy, seed, folder, console)
     rows = [

@@ -51,7 +51,7 @@ def test_hold_is_one_of_two_words(strategy, value):
 def test_an_objective_is_an_object(strategy, value):
     with pytest.raises(
         ConfigurationError,
-        match="`objective` must be an instance of an Objective, such as `Ascent()`, found ",
+        match=r"`objective` must be an instance of an Objective, such as `Ascent\(\)`, found ",
     ):
         strategy(objective=value)
 
