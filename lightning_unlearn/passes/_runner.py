@@ -190,12 +190,13 @@ class Runner:
         scaler = getattr(precision, "scaler", None)
         loss = loss / self.trainer.accumulate_grad_batches
         loss = loss if scaler is None else scaler.scale(loss)
-        if vector is not None:
-            loss = _directional_derivative(loss, parameters, vector)
-        # not `strategy.backward`: that calls the hooks of every other callback a second time
-        strategy.pre_backward(loss)
-        precision.backward(loss, self.module, None)
-        strategy.post_backward(loss)
+        with nullcontext() if vector is None else _twice_differentiable():
+            if vector is not None:
+                loss = _directional_derivative(loss, parameters, vector)
+            # not `strategy.backward`: that calls the hooks of every other callback a second time
+            strategy.pre_backward(loss)
+            precision.backward(loss, self.module, None)
+            strategy.post_backward(loss)
 
     # ---- contexts ----------------------------------------------------------------------------------------------
     @contextmanager
@@ -244,18 +245,26 @@ def loss_of(output: Any) -> Tensor | None:
     return loss if isinstance(loss, Tensor) else None
 
 
-def _directional_derivative(loss: Tensor, parameters: Mapping[str, nn.Parameter], vector: Gradient) -> Tensor:
-    """`⟨∇loss, vector⟩` with a graph; its gradient is the Hessian of `loss` times `vector`."""
-    wanted = [
-        (p, v.detach()) for p, v in ((p, vector[name]) for name, p in parameters.items()) if v is not None
-    ]
+@contextmanager
+def _twice_differentiable() -> Iterator[None]:
+    """What PyTorch says in the first or only in the second backward, with a remedy."""
     try:
-        gradients = torch.autograd.grad(loss, [p for p, _ in wanted], create_graph=True, allow_unused=True)
+        yield
+    except torch.OutOfMemoryError:
+        raise
     except RuntimeError as error:
         raise ConfigurationError(
             f"The model must be twice differentiable for double backward, found: {error}. Use central differences, "
             '`hessian_vector_product(v, method="finite_difference")`.'
         ) from error
+
+
+def _directional_derivative(loss: Tensor, parameters: Mapping[str, nn.Parameter], vector: Gradient) -> Tensor:
+    """`⟨∇loss, vector⟩` with a graph; its gradient is the Hessian of `loss` times `vector`."""
+    wanted = [
+        (p, v.detach()) for p, v in ((p, vector[name]) for name, p in parameters.items()) if v is not None
+    ]
+    gradients = torch.autograd.grad(loss, [p for p, _ in wanted], create_graph=True, allow_unused=True)
     # without the first term, a parameter that enters the loss linearly gets no gradient and DDP waits for it
     total = 0.0 * loss
     for gradient, (_, v) in zip(gradients, wanted, strict=True):

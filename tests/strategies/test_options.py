@@ -5,6 +5,7 @@ import importlib
 import lightning.pytorch as L
 import pytest
 import torch
+from torch.autograd.function import once_differentiable
 
 from lightning_unlearn import ConfigurationError, GradientStrategy, GradientSurgery
 from tests.strategies import _fits as fits
@@ -131,6 +132,31 @@ def test_diagnostics_are_in_their_ranges():
             cosine**2 if cosine < 0 else 0.0, abs=1e-7
         )
     assert conflicts > 0, "no step conflicted: the formula was not tried"
+
+
+# ---- not twice differentiable ------------------------------------------------------------------------------------
+class Square(torch.autograd.Function):
+    """Its derivative is refused in the second backward, not in the first."""
+
+    @staticmethod
+    def forward(ctx, x):
+        ctx.save_for_backward(x)
+        return x * x
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx, grad):
+        return 2 * grad * ctx.saved_tensors[0]
+
+
+class Once(Net):
+    def forward(self, inputs):
+        return Square.apply(self.net(inputs))
+
+
+def test_double_backward_through_what_is_differentiable_once_is_refused_with_a_remedy():
+    with pytest.raises(ConfigurationError, match="finite_difference"):
+        fits.fit(Once(), fits.sides(), HessianProbe())
 
 
 # ---- compiled ----------------------------------------------------------------------------------------------------
