@@ -48,14 +48,18 @@ def inner_products(pairs: Sequence[tuple[Entries, Entries]]) -> list[Tensor]:
     world_size = torch.distributed.get_world_size() if sharded else 1
     products = []
     for left, right in pairs:
-        terms = [
-            _dot(local(a), local(b)) * (share(a, world_size) if sharded else 1.0)
-            for a, b in zip(left, right, strict=True)
-            if a is not None and b is not None
-        ]
+        both = [(a, b) for a, b in zip(left, right, strict=True) if a is not None and b is not None]
+        if sharded:
+            terms = [_dot(local(a), local(b)).double() * share(a, world_size) for a, b in both]
+        else:
+            terms = [_dot(a, b) for a, b in both]
+            if len({term.dtype for term in terms}) > 1:
+                terms = [term.double() for term in terms]
         device = local(everything[0]).device if everything else None
         products.append(
-            torch.stack(terms).sum() if terms else torch.zeros((), dtype=torch.float64, device=device)
+            torch.stack(terms).double().sum()
+            if terms
+            else torch.zeros((), dtype=torch.float64, device=device)
         )
     if sharded:
         stacked = torch.stack(products)
@@ -72,7 +76,7 @@ def _dot(a: Tensor, b: Tensor) -> Tensor:
         a.dtype in _HALF
     ):  # a float16 dot product is inf beyond 65504, and then the projection silently does nothing
         a, b = a.float(), b.float()
-    return torch.dot(a, b).double()
+    return torch.dot(a, b)
 
 
 @torch.no_grad()

@@ -27,7 +27,8 @@ class Residual(nn.Module):
 
 def resnet() -> nn.Module:
     """A residual network for 3 x 32 x 32 images with about 0.2 M parameters."""
-    blocks = [Residual(16, 16, 1), Residual(16, 32, 2), Residual(32, 64, 2), Residual(64, 64, 1)]
+    shapes = [(16, 16, 1), (16, 16, 1), (16, 32, 2), (32, 32, 1), (32, 64, 2), (64, 64, 1)]
+    blocks = [Residual(*shape) for shape in shapes]
     stem = [nn.Conv2d(3, 16, 3, padding=1, bias=False), nn.BatchNorm2d(16), nn.ReLU()]
     return nn.Sequential(*stem, *blocks, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(64, 10))
 

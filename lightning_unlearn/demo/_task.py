@@ -142,6 +142,6 @@ _RECIPES = {
         40, 32, 60, (128, 32), 0.01, 6, _CLASS, retain_floor=0.5, retain_goal=0.998, threads=1
     ),
     ("digits", False): Recipe(40, 32, 30, (64, 64), 0.001, 6, _RANDOM, threads=1),
-    ("mnist", True): Recipe(3, 128, 100, (128, 32), 0.01, 25, _CLASS, retain_floor=0.5, retain_goal=0.99),
+    ("mnist", True): Recipe(3, 128, 100, (128, 32), 0.01, 50, _CLASS, retain_floor=0.5, retain_goal=0.99),
     ("mnist", False): Recipe(3, 128, 100, (64, 64), 0.001, 25, _RANDOM),
 }

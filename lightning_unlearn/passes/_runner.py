@@ -64,6 +64,7 @@ class Runner:
         self.router = router
         self.busy = False
         self.position = 0
+        self.known: dict[str, nn.Parameter] | None = None  # during a boundary they stay the same
         self._training_step = training_step
         self._seed = seed
         self._batch_norm = batch_norm
@@ -71,6 +72,8 @@ class Runner:
     # ---- parameters --------------------------------------------------------------------------------------------
     def parameters(self) -> dict[str, nn.Parameter]:
         """The trainable parameters by name: those that require a gradient and that the optimiser moves."""
+        if self.known is not None:
+            return self.known
         moved = {id(p) for o in self.trainer.optimizers for g in o.param_groups for p in g["params"]}
         named = self.module.named_parameters()
         return {name: p for name, p in named if p.requires_grad and id(p) in moved}

@@ -200,7 +200,8 @@ class Session:
     def sides(self) -> tuple[Side | None, Side | None]:
         """The forget and the retain side at the current weights, `None` if not needed; nothing is computed yet."""
         window, runner = list(self._window), self._runner
-        parameters = dict(runner.parameters())
+        runner.known = None
+        parameters = runner.known = runner.parameters()
         first_forget_pass = [True]
 
         def side_of(name: SideName) -> Side:
@@ -244,6 +245,7 @@ class Session:
         """Put the direction into `p.grad`, scaled as Lightning expects it, if every pass was finite."""
         sides, self._sides = self._sides, {}
         self._writer.write(direction, sides, falls_back=self.own == "retain")
+        self._runner.known = None
 
     def take_unhealthy(self) -> int:
         """Number of non-finite windows since the last call; synchronises with the device."""

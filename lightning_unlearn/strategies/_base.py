@@ -18,6 +18,7 @@ from lightning_unlearn.passes._sides import SideName
 from lightning_unlearn.strategies import _checks
 from lightning_unlearn.strategies._attached import Attached
 from lightning_unlearn.strategies._constraint import Constraint
+from lightning_unlearn.strategies._diagnostics import log_diagnostics
 from lightning_unlearn.strategies._progress import Progress
 
 
@@ -254,9 +255,7 @@ class UnlearningStrategy(Attached, ABC):
             self._check_reach(forget)
         session.write(direction)
         self._combined = True
-        if not trainer.barebones:
-            for name, value in self.diagnostics.items():
-                pl_module.log(f"unlearn/{name}", torch.as_tensor(value).float(), on_step=True, on_epoch=False)
+        log_diagnostics(trainer, pl_module, self.diagnostics, self.progress.step)
 
     def _check_reach(self, forget: Side) -> None:
         if not self._reach_checked and forget.reaches_no_parameter:
