@@ -25,7 +25,7 @@ def membership_inference_accuracy(
     the order of the losses.
 
     Source: the simple membership-inference attack of Kurmanji et al., "Towards Unbounded Machine Unlearning",
-    NeurIPS 2023, https://arxiv.org/abs/2302.09880, section 4.
+    NeurIPS 2023, https://arxiv.org/abs/2302.09880.
 
     Args:
         member_losses: Losses of shape (N,), finite, of any real dtype.
