@@ -16,6 +16,7 @@ if torch.distributed.is_available():
     from torch.distributed.tensor import DTensor, Replicate, Shard
 
 
+# the type checker does not see that `is_sharded` narrows to DTensor: hence the ignored attributes below
 def is_sharded(tensor: Tensor) -> bool:
     """Whether `tensor` is a `DTensor`, of which this process holds one shard."""
     return torch.distributed.is_available() and isinstance(tensor, DTensor)

@@ -61,7 +61,7 @@ class LogRouter:
         if isinstance(
             value, Metric
         ):  # the object itself is put back after the pass: log the value of this batch
-            value = value._forward_cache
+            value = value._forward_cache  # private: no public way to the value of the last batch
             kwargs.pop("metric_attribute", None)
             if value is None:
                 return

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torchmetrics import Metric
 
-# not part of torchmetrics' `metric_state`, yet changed by every `forward`
+# private to torchmetrics: not part of `metric_state`, yet changed by every `forward` (tests/passes/test_traces.py)
 _COUNTERS = ("_update_count", "_computed", "_forward_cache")
 
 

@@ -22,8 +22,8 @@ class GradientSurgery(GradientStrategy):
     To first order, and with plain SGD, the forget part of the step does not raise the retain loss. Momentum and
     adaptive optimisers apply another metric, in which this no longer holds.
 
-    Differs from the paper, whose form is `retain_weight=0, when="always"`; alone it takes no step that repairs, and
-    collapsed in every run that we have seen. The projection removes exactly the share `cos²` of the squared norm,
+    Differs from the paper, whose form is `retain_weight=0, when="always"`; it takes no step that
+    repairs the retain side. The projection removes exactly the share `cos²` of the squared norm,
     which between mini-batches is small: watch `unlearn/removed_fraction`, and use a large retain batch.
 
     Args:
