@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import asdict
 from typing import Any, ClassVar, Literal, cast
 
 import lightning.pytorch as pl
@@ -16,13 +15,12 @@ from lightning_unlearn.objectives import Ascent, Objective
 from lightning_unlearn.passes import Session, Side, Source
 from lightning_unlearn.passes._sides import SideName
 from lightning_unlearn.strategies import _checks
-from lightning_unlearn.strategies._attached import Attached
 from lightning_unlearn.strategies._constraint import Constraint
 from lightning_unlearn.strategies._diagnostics import log_diagnostics
-from lightning_unlearn.strategies._progress import Progress
+from lightning_unlearn.strategies._resumable import Resumable
 
 
-class UnlearningStrategy(Attached, ABC):
+class UnlearningStrategy(Resumable, ABC):
     """A callback that turns the forget and the retain side into the direction of each optimiser step.
 
     Lightning runs the user's `training_step` on the retain batch as ever. At the end of each accumulation window,
@@ -54,7 +52,6 @@ class UnlearningStrategy(Attached, ABC):
 
     needs_forget: ClassVar[bool] = True
     needs_retain: ClassVar[bool] = True
-    keeps_original: ClassVar[bool] = False
 
     def __init__(
         self,
@@ -74,10 +71,7 @@ class UnlearningStrategy(Attached, ABC):
         self.seed = arguments.non_negative_int("seed", seed)
         mode = arguments.one_of("batch_norm", batch_norm, ("train", "eval"))
         self.batch_norm = cast(Literal["train", "eval"], mode)
-        self.progress = Progress()
         self.diagnostics: dict[str, Tensor] = {}
-        self._original: Gradient | None = None
-        self._restored = False
         self._started = self._combined = False
         self._reach_checked = self._forget_side_silent = False
 
@@ -113,27 +107,6 @@ class UnlearningStrategy(Attached, ABC):
         """
         return update
 
-    @property
-    def weights(self) -> Gradient:
-        """The trainable parameters now, as a vector that shares their memory: not to be changed in place."""
-        return Gradient({name: p.detach() for name, p in self._attached.parameters().items()})
-
-    @property
-    def original(self) -> Gradient:
-        """The trainable parameters before the first step; kept only with `keeps_original = True`."""
-        if self._original is None:
-            raise ConfigurationError(
-                f"`{type(self).__name__}.original` is kept from the start of a run if the class says "
-                "`keeps_original = True`, found it not kept."
-            )
-        return self._original
-
-    def _kept(self, weights: Gradient) -> Gradient:
-        if self._original is None:
-            return weights.clone()
-        restored = self._original  # from a checkpoint, on the CPU
-        return weights.map(lambda name, weight: cast(Tensor, restored[name]).to(weight))
-
     # ---- attaching and detaching -------------------------------------------------------------------------------
     @override
     def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
@@ -142,8 +115,8 @@ class UnlearningStrategy(Attached, ABC):
         self._detach()
         others = [c for c in trainer.callbacks if isinstance(c, UnlearningStrategy) and c is not self]  # type: ignore[attr-defined]
         _checks.raise_together(_checks.of_trainer(trainer, others) + _checks.of_module(pl_module))
-        self.progress, self.diagnostics = Progress(), {}
-        self._original, self._restored, self._started = None, False, False
+        self._start_anew()
+        self.diagnostics, self._started = {}, False
         self._reach_checked = self._forget_side_silent = False
         overrides_retain = type(self).retain_loss is not UnlearningStrategy.retain_loss
         self._session = Session(
@@ -169,17 +142,6 @@ class UnlearningStrategy(Attached, ABC):
 
     # ---- before the first step ---------------------------------------------------------------------------------
     @override
-    def on_load_checkpoint(
-        self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict[str, Any]
-    ) -> None:
-        if self._session is not None and self.state_key not in checkpoint.get("callbacks", {}):
-            raise ConfigurationError(
-                f"`ckpt_path` must be a checkpoint of an interrupted run with {type(self).__name__}, found one without "
-                "its state. To unlearn from a trained model, load it with `load_from_checkpoint` and call `fit` "
-                "without `ckpt_path`: otherwise its step counters come back too, and no step is taken."
-            )
-
-    @override
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         self._started = True
         _checks.raise_together(_checks.of_parameters(pl_module) + _checks.of_loaders(trainer, self._needed))
@@ -188,7 +150,7 @@ class UnlearningStrategy(Attached, ABC):
         steps = trainer.estimated_stepping_batches
         self.progress.total_steps = None if steps == float("inf") else int(steps)
         if self.keeps_original:
-            self._original = self._kept(self.weights)
+            self._keep_original()
         if type(self).prepare is not UnlearningStrategy.prepare and not self._restored:
             self.prepare(pl_module, *self._sources(trainer, pl_module))
         if type(self).constrain is not UnlearningStrategy.constrain:
@@ -280,18 +242,3 @@ class UnlearningStrategy(Attached, ABC):
             has_fallback=self.needs_retain,
             no_forget_loss=self._forget_side_silent and not self._reach_checked,
         )
-
-    # ---- state: tensors and primitives, so that a checkpoint loads with `weights_only=True` --------------------
-    @override
-    def state_dict(self) -> dict[str, Any]:
-        state: dict[str, Any] = {"progress": asdict(self.progress)}
-        if self._original is not None:
-            state["original"] = dict(self._original.items())
-        return state
-
-    @override
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        self._restored = True
-        self.progress = Progress(**state_dict["progress"])
-        if "original" in state_dict:
-            self._original = Gradient(state_dict["original"])

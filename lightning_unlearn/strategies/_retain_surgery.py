@@ -17,10 +17,7 @@ class RetainSurgery(GradientStrategy):
     :class:`GradientSurgery`). The sign of u does not matter.
 
     Args:
-        objective: the forget side's loss; `None` is `Ascent()`.
-        hold: see :class:`UnlearningStrategy`.
-        seed: see :class:`UnlearningStrategy`.
-        batch_norm: see :class:`UnlearningStrategy`.
+        **options: `objective`, `hold`, `seed`, `batch_norm`: see :class:`StrategyOptions`.
 
     References:
         Mandal & Gottwald, "Unlearning via Orthogonalization in Generative Models", 2025, arXiv:2506.04712
