@@ -32,6 +32,7 @@ KNOWS_LIGHTNING = (
         "strategies._checks",
         "strategies._constraint",
         "strategies._attached",
+        "strategies._resumable",
         "strategies._diagnostics",
     ),
     *("data._datamodule", "data._existing", "data._sides"),
