@@ -7,7 +7,6 @@ from lightning_unlearn.strategies._gradient import GradientStrategy
 from lightning_unlearn.strategies._gradient_ascent import GradientAscent
 from lightning_unlearn.strategies._gradient_difference import GradientDifference
 from lightning_unlearn.strategies._gradient_surgery import GradientSurgery
-from lightning_unlearn.strategies._options import StrategyOptions
 from lightning_unlearn.strategies._progress import Progress
 from lightning_unlearn.strategies._retain_surgery import RetainSurgery
 
@@ -16,7 +15,6 @@ __all__ = [
     "GradientStrategy",
     "EditStrategy",
     "Progress",
-    "StrategyOptions",
     "FineTune",
     "GradientAscent",
     "GradientDifference",

@@ -1,10 +1,11 @@
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from typing_extensions import override
 
 from lightning_unlearn.gradient import Gradient
+from lightning_unlearn.objectives import Objective
 from lightning_unlearn.passes import Side
 from lightning_unlearn.strategies._base import UnlearningStrategy
 
@@ -17,7 +18,10 @@ class GradientAscent(UnlearningStrategy):
     holds the rest of the model in place: it collapses within a few steps unless the run is stopped.
 
     Args:
-        **options: `objective`, `hold`, `seed`, `batch_norm`: see :class:`StrategyOptions`.
+        objective: the forget side's loss, to be minimised; `None` is `Ascent()`.
+        hold: see :class:`UnlearningStrategy`.
+        seed: see :class:`UnlearningStrategy`.
+        batch_norm: see :class:`UnlearningStrategy`.
 
     References:
         Golatkar et al., "Eternal Sunshine of the Spotless Net", CVPR 2020 (as baseline "negative gradient").
@@ -29,6 +33,16 @@ class GradientAscent(UnlearningStrategy):
     """
 
     needs_retain: ClassVar[bool] = False
+
+    def __init__(
+        self,
+        *,
+        objective: Objective | None = None,
+        hold: Literal["device", "cpu"] = "device",
+        seed: int = 0,
+        batch_norm: Literal["train", "eval"] = "train",
+    ) -> None:
+        super().__init__(objective=objective, hold=hold, seed=seed, batch_norm=batch_norm)
 
     @override
     def direction(self, forget: Side, retain: Side | None) -> Gradient:

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
-from typing_extensions import Unpack, override
+from typing import Literal
+
+from typing_extensions import override
 
 from lightning_unlearn import _checks
 from lightning_unlearn.gradient import Gradient
+from lightning_unlearn.objectives import Objective
 from lightning_unlearn.strategies._gradient import GradientStrategy
-from lightning_unlearn.strategies._options import StrategyOptions
 
 
 class GradientDifference(GradientStrategy):
@@ -18,7 +20,10 @@ class GradientDifference(GradientStrategy):
 
     Args:
         alpha: weight of the forget objective, finite, at least 0; 0 is :class:`FineTune`.
-        **options: `objective`, `hold`, `seed`, `batch_norm`: see :class:`StrategyOptions`.
+        objective: the forget side's loss, to be minimised; `None` is `Ascent()`.
+        hold: see :class:`UnlearningStrategy`.
+        seed: see :class:`UnlearningStrategy`.
+        batch_norm: see :class:`UnlearningStrategy`.
 
     References:
         Kurmanji et al., "Towards Unbounded Machine Unlearning", NeurIPS 2023 (baseline NegGrad+).
@@ -34,9 +39,13 @@ class GradientDifference(GradientStrategy):
     def __init__(
         self,
         alpha: float = 0.1,
-        **options: Unpack[StrategyOptions],
+        *,
+        objective: Objective | None = None,
+        hold: Literal["device", "cpu"] = "device",
+        seed: int = 0,
+        batch_norm: Literal["train", "eval"] = "train",
     ) -> None:
-        super().__init__(**options)
+        super().__init__(objective=objective, hold=hold, seed=seed, batch_norm=batch_norm)
         self.alpha = _checks.non_negative("alpha", alpha)
 
     @override

@@ -4,12 +4,12 @@ from typing import Literal, cast
 
 import torch
 from torch import Tensor
-from typing_extensions import Unpack, override
+from typing_extensions import override
 
 from lightning_unlearn import _checks
 from lightning_unlearn.gradient import Gradient
+from lightning_unlearn.objectives import Objective
 from lightning_unlearn.strategies._gradient import GradientStrategy
-from lightning_unlearn.strategies._options import StrategyOptions
 
 
 class GradientSurgery(GradientStrategy):
@@ -30,7 +30,10 @@ class GradientSurgery(GradientStrategy):
         alpha: weight `α` of the forget part, finite, at least 0; 0 leaves `w · g_r`.
         retain_weight: weight `w` of the retain part, finite, at least 0.
         when: `"conflict"` or `"always"`.
-        **options: `objective`, `hold`, `seed`, `batch_norm`: see :class:`StrategyOptions`.
+        objective: the forget side's loss, to be minimised; `None` is `Ascent()`.
+        hold: see :class:`UnlearningStrategy`.
+        seed: see :class:`UnlearningStrategy`.
+        batch_norm: see :class:`UnlearningStrategy`.
 
     References:
         Bae et al., "Gradient Surgery for One-shot Unlearning on Generative Model", 2023, arXiv:2307.04550.
@@ -51,9 +54,13 @@ class GradientSurgery(GradientStrategy):
         alpha: float = 1.0,
         retain_weight: float = 1.0,
         when: Literal["conflict", "always"] = "conflict",
-        **options: Unpack[StrategyOptions],
+        *,
+        objective: Objective | None = None,
+        hold: Literal["device", "cpu"] = "device",
+        seed: int = 0,
+        batch_norm: Literal["train", "eval"] = "train",
     ) -> None:
-        super().__init__(**options)
+        super().__init__(objective=objective, hold=hold, seed=seed, batch_norm=batch_norm)
         self.alpha = _checks.non_negative("alpha", alpha)
         self.retain_weight = _checks.non_negative("retain_weight", retain_weight)
         self.when = cast(Literal["conflict", "always"], _checks.one_of("when", when, ("conflict", "always")))
