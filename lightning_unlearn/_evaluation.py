@@ -12,7 +12,7 @@ from torch.nn.functional import cross_entropy
 from torchmetrics import MeanMetric
 
 from lightning_unlearn.passes import Source
-from lightning_unlearn.predictions import Predict, logits_and_labels
+from lightning_unlearn.predictions import Predict, predicted
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Evaluator:
 
     def __init__(self, module: LightningModule, predict: Predict | None) -> None:
         self._module = module
-        self._predict = predict or logits_and_labels
+        self._predict = predict
 
     @torch.no_grad()
     def __call__(self, source: Source) -> Evaluation:
@@ -50,7 +50,7 @@ class Evaluator:
         loss.update(0.0, weight=0.0)
 
         def visit(batch: Any) -> None:
-            logits, labels = self._predict(self._module, batch)
+            logits, labels = predicted(self._predict, self._module, batch)
             # the largest of NaNs is the first class: a ruined model must not be right about it
             right = (logits.argmax(dim=1) == labels) & logits.isfinite().all(dim=1)
             losses = cross_entropy(logits.float(), labels, reduction="none")
@@ -65,7 +65,7 @@ class Evaluator:
         """How often each class occurs among the labels of a source, shape `(C,)`."""
 
         def terms(batch: Any) -> dict[str, Tensor]:
-            logits, labels = self._predict(self._module, batch)
+            logits, labels = predicted(self._predict, self._module, batch)
             return {"labels": torch.bincount(labels[labels >= 0], minlength=logits.shape[1])}
 
         return source.sum(terms)["labels"]

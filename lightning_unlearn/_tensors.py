@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TypeAlias
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any, TypeAlias
 
 import torch
 import torch.distributed
@@ -12,19 +13,47 @@ from torch import Tensor
 Entries: TypeAlias = "Sequence[Tensor | None]"
 _HALF = (torch.float16, torch.bfloat16)
 
-if torch.distributed.is_available():
-    from torch.distributed.tensor import DTensor, Replicate, Shard
+_HAS_SHARDS = torch.distributed.is_available()
+if _HAS_SHARDS:
+    from torch.distributed.tensor import DTensor, Replicate
+    from torch.distributed.tensor.experimental import implicit_replication
 
 
 # the type checker does not see that `is_sharded` narrows to DTensor: hence the ignored attributes below
 def is_sharded(tensor: Tensor) -> bool:
     """Whether `tensor` is a `DTensor`, of which this process holds one shard."""
-    return torch.distributed.is_available() and isinstance(tensor, DTensor)
+    return _HAS_SHARDS and isinstance(tensor, DTensor)
 
 
 def local(tensor: Tensor) -> Tensor:
     """The part of `tensor` that this process holds; shares memory with it."""
     return tensor.to_local() if is_sharded(tensor) else tensor  # type: ignore[attr-defined]
+
+
+def whole(tensor: Tensor) -> Tensor:
+    """All of `tensor`, the same on every process; of shards it is gathered."""
+    return tensor.full_tensor() if is_sharded(tensor) else tensor  # type: ignore[attr-defined]
+
+
+def placed_like(tensor: Tensor, like: Tensor) -> Tensor:
+    """`tensor` sharded as `like` is: of a whole tensor this process keeps its shard, a partial sum is reduced."""
+    if not is_sharded(like):
+        return tensor
+    if tensor.shape != like.shape:
+        raise ValueError(
+            f"A tensor beside a sharded one must have its shape, found {list(tensor.shape)} for {list(like.shape)}."
+        )
+    mesh, placements = like.device_mesh, like.placements  # type: ignore[attr-defined]
+    if not is_sharded(tensor):  # the same on every process: nothing is sent
+        on_device = tensor.to(local(like).device)
+        tensor = DTensor.from_local(on_device, mesh, [Replicate()] * mesh.ndim, run_check=False)
+    same = tensor.placements == placements  # type: ignore[attr-defined]
+    return tensor if same else tensor.redistribute(placements=placements)  # type: ignore[attr-defined]
+
+
+def beside_shards(entries: Entries) -> AbstractContextManager[Any]:
+    """Where a plain tensor that meets one of `entries`, if they are sharded, counts as the same on every process."""
+    return implicit_replication() if has_shards(entries) else nullcontext()
 
 
 def share(tensor: Tensor, world_size: int) -> float:
@@ -34,39 +63,52 @@ def share(tensor: Tensor, world_size: int) -> float:
     mesh = tensor.device_mesh  # type: ignore[attr-defined]
     weight = mesh.size() / world_size
     for size, placement in zip(mesh.shape, tensor.placements, strict=True):  # type: ignore[attr-defined]
-        if isinstance(placement, Replicate):
-            weight /= size
-        elif not isinstance(placement, Shard):
+        if placement.is_partial():
             raise NotImplementedError(f"gradient placement {placement}")
+        if placement.is_replicate():
+            weight /= size
     return float(weight)
+
+
+def has_shards(*vectors: Entries) -> bool:
+    """Whether any entry is sharded; the same on every process."""
+    if not (_HAS_SHARDS and torch.distributed.is_initialized()):  # asked many times a step
+        return False
+    return any(t is not None and is_sharded(t) for entries in vectors for t in entries)
 
 
 @torch.no_grad()
 def inner_products(pairs: Sequence[tuple[Entries, Entries]]) -> list[Tensor]:
     """One 0-d float64 tensor a pair; one all-reduce for all of them if any entry is sharded."""
-    everything = [t for pair in pairs for entries in pair for t in entries if t is not None]
-    sharded = any(is_sharded(t) for t in everything)
-    world_size = torch.distributed.get_world_size() if sharded else 1
-    products = []
-    for left, right in pairs:
-        both = [(a, b) for a, b in zip(left, right, strict=True) if a is not None and b is not None]
-        if sharded:
-            terms = [_dot(local(a), local(b)).double() * share(a, world_size) for a, b in both]
-        else:
-            terms = [_dot(a, b) for a, b in both]
-            if len({term.dtype for term in terms}) > 1:
-                terms = [term.double() for term in terms]
-        device = local(everything[0]).device if everything else None
-        products.append(
-            torch.stack(terms).double().sum()
-            if terms
-            else torch.zeros((), dtype=torch.float64, device=device)
-        )
+    vectors = [entries for pair in pairs for entries in pair]
+    sharded = has_shards(*vectors)
+    device = next((local(t).device for entries in vectors for t in entries if t is not None), None)
+    shares = [share_of_product(left, right, sharded, device) for left, right in pairs]
+    return list(summed(torch.stack(shares)).unbind()) if sharded else shares
+
+
+def summed(shares: Tensor) -> Tensor:
+    """The sum over all processes of what each has a share of, in place."""
+    torch.distributed.all_reduce(shares)
+    return shares
+
+
+@torch.no_grad()
+def share_of_product(
+    left: Entries, right: Entries, sharded: bool, device: torch.device | None = None
+) -> Tensor:
+    """This process's share of an inner product, a 0-d float64 tensor; all of it if nothing is `sharded`."""
+    both = [(a, b) for a, b in zip(left, right, strict=True) if a is not None and b is not None]
+    if not both:
+        return torch.zeros((), dtype=torch.float64, device=device)
     if sharded:
-        stacked = torch.stack(products)
-        torch.distributed.all_reduce(stacked)
-        products = list(stacked.unbind())
-    return products
+        world_size = torch.distributed.get_world_size()
+        terms = [_dot(local(a), local(b)).double() * share(a, world_size) for a, b in both]
+    else:
+        terms = [_dot(a, b) for a, b in both]
+        if len({term.dtype for term in terms}) > 1:
+            terms = [term.double() for term in terms]
+    return torch.stack(terms).double().sum()
 
 
 def _dot(a: Tensor, b: Tensor) -> Tensor:

@@ -15,7 +15,16 @@ from torch import Tensor
 from typing_extensions import Self, override
 
 from lightning_unlearn import _checks
-from lightning_unlearn._tensors import add_, inner_products, scale_, where
+from lightning_unlearn._tensors import (
+    add_,
+    beside_shards,
+    has_shards,
+    inner_products,
+    placed_like,
+    scale_,
+    share_of_product,
+    where,
+)
 
 Scalar: TypeAlias = "float | Tensor"
 _serials = count()
@@ -50,7 +59,7 @@ class Gradient:
         tensor(0., dtype=torch.float64)
     """
 
-    __slots__ = ("_products", "_serial", "_version", "_watched", "names", "tensors")
+    __slots__ = ("_products", "_remembered", "_serial", "_version", "_watched", "names", "tensors")
 
     def __init__(self, tensors: Mapping[str, Tensor | None] | Iterable[Tensor | None]) -> None:
         if not isinstance(tensors, Mapping):
@@ -60,6 +69,7 @@ class Gradient:
         self._serial = next(_serials)
         self._version = 0
         self._watched: int | None = None
+        self._remembered: Tensor | None = None
         # keyed by serial numbers, not by references: a reference to `self` would keep the tensors until the next gc
         self._products: dict[tuple[int, int, int], Tensor] = {}
 
@@ -113,15 +123,27 @@ class Gradient:
         length = own.sqrt() * others.sqrt()
         return torch.where(length > 0, inner / length, torch.zeros_like(inner)).clamp(-1.0, 1.0)
 
-    def remember_norm(self) -> None:
-        """Remember the squared norm of today, to be asked for by :meth:`remembered_norm` after later changes."""
-        self._watched = self._version
+    def share_of_square(self) -> Tensor:
+        """This process's share of the squared norm, a 0-d float64 tensor: the shares of all processes add up to it.
 
-    def remembered_norm(self) -> Tensor:
-        """Squared norm as it was when :meth:`remember_norm` was called; computed at the latest moment possible."""
-        if self._watched is None or self._version == self._watched:
+        Takes no all-reduce; all of the squared norm where no entry is sharded.
+        """
+        if not has_shards(self.tensors):
             return self.dot(self)
-        return self._products[self._serial, self._watched, self._watched]
+        known = self._recall(self)
+        if known is not None:
+            return known / torch.distributed.get_world_size()
+        return share_of_product(self.tensors, self.tensors, sharded=True)
+
+    def remember_norm(self) -> None:
+        """Remember the norm of today, to be asked for by :meth:`remembered_share` after later changes."""
+        self._watched, self._remembered = self._version, None
+
+    def remembered_share(self) -> Tensor:
+        """:meth:`share_of_square` when :meth:`remember_norm` was called; computed at the latest moment possible."""
+        if self._remembered is None:
+            return self.share_of_square()
+        return self._remembered
 
     @property
     def changed(self) -> bool:
@@ -130,7 +152,7 @@ class Gradient:
 
     def _changing(self) -> None:
         if self._version == self._watched:
-            self.dot(self)
+            self._remembered = self.share_of_square()
         self._version += 1
 
     def _recall(self, other: Gradient) -> Tensor | None:
@@ -151,6 +173,17 @@ class Gradient:
         self.tensors = add_(self.tensors, other.tensors, weight)
         return self
 
+    def put_(self, name: str, tensor: Tensor | None) -> Self:
+        """In place, a new value for one entry, in the memory of the old one where there is one."""
+        self._changing()
+        i = self.names.index(name)
+        old = self.tensors[i]
+        if old is None or tensor is None:
+            self.tensors[i] = tensor
+        elif old is not tensor:
+            old.copy_(tensor)
+        return self
+
     def mul_(self, scalar: Scalar) -> Self:
         """In place `scalar * self`."""
         self._changing()
@@ -169,7 +202,8 @@ class Gradient:
         A zero `other` leaves `self` unchanged. There is no absolute epsilon: one of 1e-12 would leave a part of the
         component in place when gradients are small.
         """
-        return self.clone().project_off_(other, when=when)
+        # asked of `self`, whose inner products may be known already
+        return self.clone().add_(other, -self.coefficient(other, when=when))
 
     def coefficient(self, other: Gradient, *, when: Literal["always", "conflict"] = "always") -> Tensor:
         """The number `c` for which `c * other` is what :meth:`project_off` takes away; 0-d, float64."""
@@ -186,7 +220,8 @@ class Gradient:
     def keep(self, mask: Gradient | Mapping[str, Tensor]) -> Gradient:
         """The entries where `mask` (0/1 or bool, same shapes, by name) is true; zero elsewhere.
 
-        A parameter that `mask` does not name is zeroed as a whole.
+        A parameter that `mask` does not name is zeroed as a whole. Beside a sharded entry a mask may be sharded alike,
+        or whole and the same on every process.
         """
         masks = dict(mask.items()) if isinstance(mask, Gradient) else mask
 
@@ -198,8 +233,18 @@ class Gradient:
 
     @torch.no_grad()
     def map(self, fn: Callable[[str, Tensor], Tensor]) -> Gradient:
-        """Apply `fn(parameter name, tensor)` to every entry that is present."""
-        return self._like([None if t is None else fn(n, t) for n, t in self.items()])
+        """Apply `fn(parameter name, tensor)` to every entry that is present.
+
+        A sharded entry is handed over as the `DTensor` it is. Plain tensors that `fn` uses beside it, or returns for
+        it, are taken to be whole, and the same on every process.
+        """
+        with beside_shards(self.tensors):
+            return self._like(
+                [
+                    None if t is None else placed_like(fn(n, t), t)
+                    for n, t in zip(self.names, self.tensors, strict=True)
+                ]
+            )
 
     def where(self, condition: Tensor, other: Gradient) -> Gradient:
         """`self` where the 0-d bool tensor `condition` is true, else `other`; decided on the device."""

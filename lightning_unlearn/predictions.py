@@ -8,6 +8,7 @@ from typing import Any, TypeAlias
 import torch
 from torch import Tensor, nn
 
+from lightning_unlearn._tensors import whole
 from lightning_unlearn.errors import ConfigurationError
 
 Predict: TypeAlias = Callable[[nn.Module, Any], tuple[Tensor, Tensor]]
@@ -51,6 +52,12 @@ def logits_and_labels(module: nn.Module, batch: Any) -> tuple[Tensor, Tensor]:
             "returns logits and labels."
         )
     return logits, labels
+
+
+def predicted(predict: Predict | None, module: nn.Module, batch: Any) -> tuple[Tensor, Tensor]:
+    """Logits and labels by `predict`, `None` for :func:`logits_and_labels`; logits sharded over classes are gathered."""
+    logits, labels = (predict or logits_and_labels)(module, batch)
+    return whole(logits), labels
 
 
 def log_probability_of_label(logits: Tensor, labels: Tensor) -> Tensor:

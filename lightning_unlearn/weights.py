@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from lightning_unlearn._tensors import local
+from lightning_unlearn._tensors import local, placed_like
 from lightning_unlearn.gradient import Gradient
 
 
@@ -63,6 +63,18 @@ class Snapshot:
             now.copy_(torch.where(local(made) == local(may), now, then + local(may)))
 
 
+def reshard(module: nn.Module) -> None:
+    """Make the parameters of `module` the shards that the optimiser moves (FSDP2).
+
+    A forward pass without a backward leaves the gathered weights in their place: what is written there is lost.
+    """
+    for layer in module.modules():
+        if hasattr(
+            type(layer), "set_reshard_after_backward"
+        ):  # `FSDPModule`, which has moved between torch versions
+            layer.reshard()  # type: ignore[operator]
+
+
 @contextmanager
 def shifted(parameters: Mapping[str, Tensor], by: Gradient) -> Iterator[None]:
     """Hold the weights at `weights + by` for the duration of the block; they come back bit for bit.
@@ -87,7 +99,7 @@ def shifted(parameters: Mapping[str, Tensor], by: Gradient) -> Iterator[None]:
     try:
         with torch.no_grad():
             for name, move in moves.items():
-                local(parameters[name]).add_(local(move))
+                local(parameters[name]).add_(local(placed_like(move, parameters[name])))
         yield
     finally:
         snapshot.restore()

@@ -1,11 +1,10 @@
-"""`Gradient`: remembered products, memory, no waiting for a device, number formats, shards."""
+"""`Gradient`: remembered products, memory, no waiting for a device, number formats."""
 
 import gc
 import weakref
 
 import pytest
 import torch
-import torch.distributed as dist
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
@@ -41,12 +40,12 @@ def test_a_norm_is_remembered_through_changes_in_place(change):
     u = random_gradient(0)
     square = u.clone().dot(u.clone())
     u.remember_norm()
-    assert float(u.remembered_norm()) == pytest.approx(float(square), rel=1e-14)
+    assert float(u.remembered_share()) == pytest.approx(float(square), rel=1e-14)
     v = random_gradient(0)
     v.remember_norm()
     change(v)
     change(v)
-    assert float(v.remembered_norm()) == pytest.approx(float(square), rel=1e-14)
+    assert float(v.remembered_share()) == pytest.approx(float(square), rel=1e-14)
 
 
 def test_remembering_keeps_no_other_gradient_alive():
@@ -127,7 +126,7 @@ def everything(u, g):
     yield from (u.clone().add_(g, u.norm()), u.clone().mul_(g.norm()), u.clone().project_off_(g))
     u.remember_norm()
     u.mul_(2.0)
-    yield u.remembered_norm()
+    yield u.remembered_share()
 
 
 def test_nothing_waits_for_the_device(monkeypatch):
@@ -228,40 +227,7 @@ def test_float32_whose_squares_are_not():
     assert not torch.isfinite(u.project_off(large).norm())
 
 
-# ---- shards ----------------------------------------------------------------------------------------------------
-@pytest.fixture
-def mesh(tmp_path):
-    dist.init_process_group("gloo", init_method=f"file://{tmp_path}/store", rank=0, world_size=1)
-    try:
-        yield dist.init_device_mesh("cpu", (1,))
-    finally:
-        dist.destroy_process_group()
-
-
-@pytest.mark.filterwarnings("ignore:DTensor random operators")  # torch before 2.6
-def test_sharded_inner_products_take_one_all_reduce(mesh, monkeypatch):
-    from torch.distributed.tensor import Replicate, Shard, distribute_tensor
-
-    calls = []
-    all_reduce = dist.all_reduce
-    monkeypatch.setattr(dist, "all_reduce", lambda *a, **k: calls.append(1) or all_reduce(*a, **k))
-    plain_u, plain_g = random_gradient(0), random_gradient(1)
-    placed = {"layer.weight": [Shard(0)], "layer.bias": [Replicate()]}  # and one plain tensor
-    u, g = (
-        x.map(lambda n, t: distribute_tensor(t, mesh, placed[n]) if n in placed else t)
-        for x in (plain_u, plain_g)
-    )
-    calls.clear()
-    values = Gradient.dots((u, g), (u, u), (g, g))
-    assert len(calls) == 1
-    assert values == Gradient.dots((plain_u, plain_g), (plain_u, plain_u), (plain_g, plain_g))
-    u.cosine(g)
-    projected = u.project_off(g)
-    assert len(calls) == 1 + 1  # the copy that is projected is another vector
-    whole = projected.map(lambda _, t: t.full_tensor() if hasattr(t, "full_tensor") else t)
-    assert equal(whole, plain_u.project_off(plain_g))
-
-
+# ---- accelerators --------------------------------------------------------------------------------------------
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs an accelerator")
 def test_nothing_waits_for_an_accelerator():

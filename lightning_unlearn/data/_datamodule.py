@@ -225,6 +225,8 @@ class _ExistingDataModule(UnlearningDataModule):
         self._inner.trainer = self.trainer
         if stage in self._stages:
             return
+        if self._split is not None:  # split before: a batch size that was set since then stays
+            self._given["batch_size"] = self._streams.batch_size
         self._inner.setup(stage)
         self._stages.add(stage)
         if stage == "fit":

@@ -15,6 +15,8 @@ class StreamLoader(DataLoader[Any]):
     The epoch is read when the first batch is asked for, not at `iter()`: Lightning calls `set_epoch` after `iter()`
     when it resumes, and workers would have fetched from the wrong epoch by then. Worker seeds are a function of
     (seed, side, epoch, rank), so the global random stream is never drawn from.
+    A worker begins an epoch's stream anew when a run is resumed inside it: samples that draw random numbers in workers
+    are then others than without the interruption, but for epochs that begin later.
 
     Example:
         >>> import torch

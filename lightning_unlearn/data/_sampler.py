@@ -35,7 +35,8 @@ class CycleSampler(DistributedSampler[Any]):
     and starts anew each epoch. With W replicas of batch size b, global batch t is `stream[t*W*b:(t+1)*W*b]`, and
     rank r draws its elements `[r::W]`: the global batch is the same for every W with the same W·b.
 
-    Lightning leaves a `DistributedSampler` alone, on any number of devices; hence the base class.
+    Lightning leaves a `DistributedSampler` alone, on any number of devices; hence the base class. An iterator under
+    way knows its epoch and position: in a `StatefulDataLoader` of torchdata a run resumes inside an epoch.
 
     Args:
         dataset: Dataset of n ≥ 1 samples.
@@ -77,7 +78,7 @@ class CycleSampler(DistributedSampler[Any]):
 
     @override
     def __iter__(self) -> Iterator[int]:
-        return islice(self._stream(self.epoch), self.first_batch * self.batch_size, self.num_samples)
+        return _Order(self, self.epoch, self.first_batch * self.batch_size)
 
     def _stream(self, epoch: int) -> Iterator[int]:
         for cycle in count():
@@ -90,3 +91,27 @@ class CycleSampler(DistributedSampler[Any]):
     def _share(self, order: Tensor, cycle: int) -> Tensor:
         # The cycle starts at position cycle*n of the stream, which need not be a multiple of the replicas.
         return order[(self.rank - cycle * len(order)) % self.num_replicas :: self.num_replicas]
+
+
+class _Order(Iterator[int]):
+    """One epoch of a sampler under way; its state is found by `StatefulDataLoader` through these two methods."""
+
+    def __init__(self, sampler: CycleSampler, epoch: int, position: int) -> None:
+        self._sampler = sampler
+        self._start(epoch, position)
+
+    def _start(self, epoch: int, position: int) -> None:
+        self._epoch, self._position = epoch, position
+        self._indices = islice(self._sampler._stream(epoch), position, self._sampler.num_samples)
+
+    @override
+    def __next__(self) -> int:
+        index = next(self._indices)
+        self._position += 1
+        return index
+
+    def state_dict(self) -> dict[str, int]:
+        return {"epoch": self._epoch, "position": self._position}
+
+    def load_state_dict(self, state: dict[str, int]) -> None:
+        self._start(state["epoch"], state["position"])

@@ -1,5 +1,6 @@
 """The two sides of a data module: what they hold and the loaders that serve them."""
 
+from dataclasses import replace
 from typing import Any
 
 from torch import Tensor
@@ -35,8 +36,12 @@ class TwoSides:
 
     @property
     def batch_size(self) -> int:
-        """Samples of a retain batch on one device."""
+        """Samples of a retain batch on one device; may be set, as `BatchSizeFinder` does, for loaders made later."""
         return self._ready()[1].batch_size
+
+    @batch_size.setter
+    def batch_size(self, size: int) -> None:
+        self._streams = replace(self._ready()[1], batch_size=size)
 
     def retain_dataloader(self) -> DataLoader[Any]:
         """Make afresh the loader of the retain side: the batches that training sees, in their order.

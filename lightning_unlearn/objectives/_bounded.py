@@ -7,7 +7,7 @@ from typing_extensions import override
 
 from lightning_unlearn import _checks
 from lightning_unlearn.objectives._base import Context, Objective
-from lightning_unlearn.predictions import Predict, log_probability_of_label, logits_and_labels
+from lightning_unlearn.predictions import Predict, log_probability_of_label, predicted
 
 
 class Bounded(Objective):
@@ -37,5 +37,5 @@ class Bounded(Objective):
 
     @override
     def loss(self, module: nn.Module, batch: Any, context: Context) -> Tensor | None:
-        log_p = log_probability_of_label(*(self.predict or logits_and_labels)(module, batch))
+        log_p = log_probability_of_label(*predicted(self.predict, module, batch))
         return -(-log_p.expm1() + self.offset).log().mean()

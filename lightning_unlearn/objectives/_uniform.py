@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from typing_extensions import override
 
 from lightning_unlearn.objectives._base import Context, Objective
-from lightning_unlearn.predictions import Predict, logits_and_labels
+from lightning_unlearn.predictions import Predict, predicted
 
 
 class Uniform(Objective):
@@ -35,6 +35,6 @@ class Uniform(Objective):
 
     @override
     def loss(self, module: nn.Module, batch: Any, context: Context) -> Tensor | None:
-        logits, _ = (self.predict or logits_and_labels)(module, batch)
+        logits, _ = predicted(self.predict, module, batch)
         logits = logits.float() if logits.dtype in (torch.float16, torch.bfloat16) else logits
         return -logits.log_softmax(dim=1).mean() - math.log(logits.shape[1])

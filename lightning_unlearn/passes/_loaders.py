@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import torch
+import torch.distributed as dist
 from torch.utils.data import (
     BatchSampler,
     DataLoader,
@@ -15,6 +16,8 @@ from torch.utils.data import (
     SequentialSampler,
     Subset,
 )
+
+from lightning_unlearn.errors import ConfigurationError
 
 
 def fresh_loader(loader: DataLoader[Any], indices: Sequence[int]) -> DataLoader[Any]:
@@ -56,6 +59,25 @@ def _indices(loader: DataLoader[Any]) -> list[int]:
     if isinstance(sampler, (RandomSampler, SequentialSampler)):
         return list(everything)
     return sorted({int(i) for i in sampler})
+
+
+def agreed(indices: list[int], loader: DataLoader[Any], name: str) -> list[int]:
+    """The samples that any process hands out, each once, in order: a sampler may know its rank, or draw by itself."""
+    if not dist.is_initialized():
+        return indices
+    length = len(loader.dataset)  # type: ignore[arg-type]
+    everything = indices == list(range(length))
+    found: list[Any] = [None] * dist.get_world_size()
+    dist.all_gather_object(found, (length, None if everything else indices))
+    lengths = [there for there, _ in found]
+    if len(set(lengths)) > 1:
+        raise ConfigurationError(
+            f"The {name} data set must be the same on every process, found {lengths} samples. Give every process the whole "
+            "set: the Trainer's sampler, or that of `UnlearningDataModule`, shares it out."
+        )
+    if any(chosen is None for _, chosen in found):
+        return list(range(length))
+    return sorted({i for _, chosen in found for i in chosen})
 
 
 def length_of(loader: Any) -> int | None:

@@ -12,13 +12,18 @@ from lightning.pytorch.profilers import Profiler
 from lightning.pytorch.strategies import ParallelStrategy
 from torch import Tensor, nn
 
+from lightning_unlearn._tensors import placed_like, whole
 from lightning_unlearn.errors import ConfigurationError
 from lightning_unlearn.gradient import Gradient
 from lightning_unlearn.passes import _streams
+from lightning_unlearn.passes._arrival import Visit, taken_on_arrival
 from lightning_unlearn.passes._log_router import LogRouter
 from lightning_unlearn.passes._patches import patched
+from lightning_unlearn.passes._reducer import averaged
+from lightning_unlearn.passes._second_order import directional_derivative, twice_differentiable
 from lightning_unlearn.passes._traces import batch_norm_evaluating, no_trace
 from lightning_unlearn.passes._window import MicroBatch
+from lightning_unlearn.weights import reshard
 
 LossFunction: TypeAlias = Callable[[LightningModule, Any, int], "Tensor | None"]
 
@@ -74,19 +79,24 @@ class Runner:
         """The trainable parameters by name: those that require a gradient and that the optimiser moves."""
         if self.known is not None:
             return self.known
+        if not self.busy:  # never in the middle of a forward pass
+            reshard(self.module)
         moved = {id(p) for o in self.trainer.optimizers for g in o.param_groups for p in g["params"]}
         named = self.module.named_parameters()
         return {name: p for name, p in named if p.requires_grad and id(p) in moved}
 
-    def gradient(self, parameters: Mapping[str, nn.Parameter]) -> Gradient:
-        """What stands in `p.grad`, unscaled in place."""
+    def gradient(self, parameters: Mapping[str, nn.Parameter], *, in_place: bool = True) -> Gradient:
+        """What stands in `p.grad`, unscaled; in place, or in memory of its own."""
         for name, parameter in parameters.items():
             if parameter.grad is not None and parameter.grad.is_sparse:
                 raise ConfigurationError(
                     f"Gradients must be dense, found a sparse one for parameter `{name}`. Build its module with "
                     "`sparse=False`."
                 )
-        gradient = Gradient({name: p.grad for name, p in parameters.items()})
+        # of a replicated parameter beside sharded activations (a norm in sequence parallelism) each process has a part
+        gradients = {n: None if p.grad is None else placed_like(p.grad, p) for n, p in parameters.items()}
+        gradient = Gradient(gradients)
+        gradient = gradient if in_place else gradient.clone()
         scale = self.scale()
         return gradient if scale is None else gradient.mul_(1.0 / scale)
 
@@ -99,6 +109,11 @@ class Runner:
     def device(self) -> torch.device:
         """Where batches go."""
         return self.trainer.strategy.root_device
+
+    @property
+    def replica(self) -> int:
+        """Which share of the data this process sees; processes of one tensor-parallel group see the same."""
+        return int((getattr(self.trainer.strategy, "distributed_sampler_kwargs", None) or {}).get("rank", 0))
 
     @property
     def reuses_gradient_memory(self) -> bool:
@@ -117,6 +132,7 @@ class Runner:
         step: int,
         hold: str,
         vector: Gradient | None = None,
+        visit: Visit | None = None,
     ) -> Result:
         """Gradient of a side's loss, or its Hessian times `vector`.
 
@@ -129,6 +145,7 @@ class Runner:
             step: number of optimiser steps so far, part of the key of the random streams.
             hold: where the batches were kept.
             vector: the vector of a Hessian-vector product.
+            visit: takes each gradient as it arrives; the result is then without.
         """
         parameters = self.parameters()
         micro_batches = [(j, micro) for j, micro in enumerate(window) if side in micro.halves]
@@ -137,7 +154,7 @@ class Runner:
             kind = "gradient" if vector is None else "hessian_vector_product"
             profiler: Profiler = self.trainer.profiler  # type: ignore[attr-defined]  # set by one of its connectors
             stack.enter_context(profiler.profile(f"[unlearn]{side}_{kind}"))
-            stack.enter_context(self._marked_busy())
+            stack.enter_context(self.marked_busy())
             stack.enter_context(_streams.isolated(self.device))
             stack.enter_context(no_trace(self.module))
             stack.enter_context(self.normalised(side))
@@ -145,14 +162,19 @@ class Runner:
             stack.enter_context(torch.enable_grad())
             for n, (j, micro) in enumerate(micro_batches):
                 self.position = j
-                self._enter(micro, None if repeats else (self._seed, step, j, self.trainer.global_rank))
+                self._enter(micro, None if repeats else (self._seed, step, j, self.replica))
                 batch = micro.half(side, self.device, hold)
-                with self._synchronised(n == len(micro_batches) - 1), self._logged(batch, log):
+                with self._synchronised(n == len(micro_batches) - 1), self.logged(batch, log):
                     loss = self._loss(batch, micro, loss_function)
                     if loss is not None:
-                        losses.append(loss.detach())
-                        self._backward(loss, parameters, vector, side)
+                        losses.append(whole(loss.detach()))
+                        with (
+                            averaged(self.trainer.strategy.model, side),
+                            taken_on_arrival(parameters, self.scale(), losses[-1], visit),
+                        ):
+                            self.backward(loss, parameters, vector, side)
             gradient = self.gradient(parameters)
+            reshard(self.module)
         if self.reuses_gradient_memory:
             gradient = gradient.clone()
         share = len(losses) / self.trainer.accumulate_grad_batches
@@ -185,25 +207,31 @@ class Runner:
 
         return patched(self.module, "training_step", step)
 
-    def _backward(
-        self, loss: Tensor, parameters: Mapping[str, nn.Parameter], vector: Gradient | None, side: str
+    def backward(
+        self,
+        loss: Tensor,
+        parameters: Mapping[str, nn.Parameter],
+        vector: Gradient | None,
+        side: str,
+        **arguments: Any,
     ) -> None:
+        """Backward pass of a loss, or of its derivative along `vector`, without the hooks of other callbacks."""
         check_graph(loss, side)
         strategy, precision = self.trainer.strategy, self.trainer.precision_plugin
         scaler = getattr(precision, "scaler", None)
         loss = loss / self.trainer.accumulate_grad_batches
         loss = loss if scaler is None else scaler.scale(loss)
-        with nullcontext() if vector is None else _twice_differentiable():
+        with nullcontext() if vector is None else twice_differentiable():
             if vector is not None:
-                loss = _directional_derivative(loss, parameters, vector)
+                loss = directional_derivative(loss, parameters, vector)
             # not `strategy.backward`: that calls the hooks of every other callback a second time
             strategy.pre_backward(loss)
-            precision.backward(loss, self.module, None)
+            precision.backward(loss, self.module, None, **arguments)
             strategy.post_backward(loss)
 
     # ---- contexts ----------------------------------------------------------------------------------------------
     @contextmanager
-    def _marked_busy(self) -> Iterator[None]:
+    def marked_busy(self) -> Iterator[None]:
         self.busy = True
         try:
             yield
@@ -229,7 +257,7 @@ class Runner:
             return nullcontext()
         return strategy.block_backward_sync()
 
-    def _logged(self, batch: Any, log: bool) -> AbstractContextManager[None]:
+    def logged(self, batch: Any, log: bool) -> AbstractContextManager[None]:
         return self.router.renamed(batch) if log else self.router.dropped()
 
 
@@ -246,31 +274,3 @@ def loss_of(output: Any) -> Tensor | None:
     """The loss in what a `training_step` returned: a tensor, a mapping with a `loss`, or `None`."""
     loss = output.get("loss") if isinstance(output, Mapping) else output
     return loss if isinstance(loss, Tensor) else None
-
-
-@contextmanager
-def _twice_differentiable() -> Iterator[None]:
-    """What PyTorch says in the first or only in the second backward, with a remedy."""
-    try:
-        yield
-    except torch.OutOfMemoryError:
-        raise
-    except RuntimeError as error:
-        raise ConfigurationError(
-            f"The model must be twice differentiable for double backward, found: {error}. Use central differences, "
-            '`hessian_vector_product(v, method="finite_difference")`.'
-        ) from error
-
-
-def _directional_derivative(loss: Tensor, parameters: Mapping[str, nn.Parameter], vector: Gradient) -> Tensor:
-    """`⟨∇loss, vector⟩` with a graph; its gradient is the Hessian of `loss` times `vector`."""
-    wanted = [
-        (p, v.detach()) for p, v in ((p, vector[name]) for name, p in parameters.items()) if v is not None
-    ]
-    gradients = torch.autograd.grad(loss, [p for p, _ in wanted], create_graph=True, allow_unused=True)
-    # without the first term, a parameter that enters the loss linearly gets no gradient and DDP waits for it
-    total = 0.0 * loss
-    for gradient, (_, v) in zip(gradients, wanted, strict=True):
-        if gradient is not None:
-            total = total + (gradient * v).sum().to(loss.dtype)
-    return total

@@ -10,16 +10,18 @@ from torch import Tensor, nn
 from lightning_unlearn._tensors import is_sharded
 from lightning_unlearn.errors import ConfigurationError
 from lightning_unlearn.gradient import Gradient
+from lightning_unlearn.passes._arrival import Visit
 from lightning_unlearn.passes._runner import Result
-from lightning_unlearn.weights import shifted
 
 _PIECEWISE_LINEAR = (nn.ReLU, nn.ReLU6, nn.LeakyReLU, nn.PReLU, nn.Hardtanh)
 
 
 class Evaluate(Protocol):
-    """Runs one pass at the current weights."""
+    """Runs one pass, at the current weights or beside them."""
 
-    def __call__(self, *, vector: Gradient | None = None) -> Result: ...
+    def __call__(
+        self, *, vector: Gradient | None, at: Gradient | None, visit: Visit | None = None
+    ) -> Result: ...
 
 
 class Side:
@@ -56,7 +58,7 @@ class Side:
         self._result = own
         self._precision = precision
         self._gradient: Gradient | None = None
-        self._finite: list[Tensor] = []
+        self._shares: list[Tensor] = []
         self._deaf: list[bool] = []
         self._was_asked = own is not None
         if own is not None and own.loss is not None:
@@ -75,15 +77,38 @@ class Side:
             at: `None` for the current weights (computed once), else a shift: the gradient at `weights + at`.
         """
         if at is not None:
-            with shifted(self._parameters, at):
-                result = self._passed()
+            result = self._passed(at=at)
             gradient = self._outer_gradient(result)
-            self._finite.append(torch.isfinite(gradient.dot(gradient)))
+            self._shares.append(gradient.share_of_square())
             return gradient
         if self._gradient is None:
             self._gradient = self._outer_gradient(self._here())
             self._gradient.remember_norm()
         return self._gradient
+
+    def for_each_gradient(self, visit: Callable[[str, Tensor], None]) -> None:
+        """The gradient at the current weights, tensor by tensor, as the backward pass reaches them.
+
+        The tensors never exist all at once, so that the pass takes no memory for a second gradient. With one process
+        and one batch a step only: elsewhere the tensors that arrive are not yet averages.
+
+        Args:
+            visit: called with the name of a parameter and its gradient, which may be overwritten.
+        """
+        shares: list[Tensor] = []
+
+        def take(name: str, tensor: Tensor, loss: Tensor) -> None:
+            part = Gradient({name: tensor})
+            if self._outer is not None:
+                part.mul_(self._chain(loss)[1])
+            shares.append(part.share_of_square())
+            visit(name, tensor)
+
+        result = self._evaluate(vector=None, at=None, visit=take)
+        self._was_asked = True
+        if result.loss is not None:
+            self._deaf.append(not shares)
+            self._shares.append(torch.stack([*shares, result.loss.double()]).sum())
 
     def hessian_vector_product(
         self,
@@ -101,7 +126,7 @@ class Side:
                 precision, and is wrong by tens of per cent for piecewise linear networks in float32.
         """
         product = self._double_backward(v) if method == "double_backward" else self._central_difference(v)
-        self._finite.append(torch.isfinite(product.dot(product)))
+        self._shares.append(product.share_of_square())
         return product
 
     @property
@@ -119,12 +144,9 @@ class Side:
         """Whether passes gave a loss, and no trainable parameter a gradient of it."""
         return bool(self._deaf) and all(self._deaf)
 
-    def finite(self) -> Tensor | None:
-        """Whether everything that was asked of this side was finite, a 0-d bool tensor; `None` if nothing was."""
-        checks = list(self._finite)
-        if self._gradient is not None:
-            checks.append(torch.isfinite(self._gradient.remembered_norm()))
-        return torch.stack(checks).all() if checks else None
+    def shares_of_squares(self) -> list[Tensor]:
+        """This process's share of the squared norm of everything that was asked of this side: to see what is finite."""
+        return self._shares + ([] if self._gradient is None else [self._gradient.remembered_share()])
 
     # ---- helpers -----------------------------------------------------------------------------------------------
     def _here(self) -> Result:
@@ -132,8 +154,8 @@ class Side:
             self._result = self._passed()
         return self._result
 
-    def _passed(self, vector: Gradient | None = None) -> Result:
-        result = self._evaluate(vector=vector)
+    def _passed(self, vector: Gradient | None = None, at: Gradient | None = None) -> Result:
+        result = self._evaluate(vector=vector, at=at)
         self._was_asked = True
         if result.loss is not None:
             self._deaf.append(all(tensor is None for tensor in result.gradient.tensors))
@@ -162,9 +184,10 @@ class Side:
         return result.gradient * self._chain(self._mean_loss(result))[1]
 
     def _double_backward(self, v: Gradient) -> Gradient:
-        if any(is_sharded(p) for p in self._parameters.values()):
+        # of all parameters, trained or not: a graph through a shard ends there, and the product is wrong without a word
+        if sharded := next((n for n, p in self._module.named_parameters() if is_sharded(p)), None):
             raise ConfigurationError(
-                "Double backward must not meet sharded parameters, found some. Use central differences, "
+                f"Double backward must not meet sharded parameters, found `{sharded}`. Use central differences, "
                 '`hessian_vector_product(v, method="finite_difference")`.'
             )
         product = self._passed(v).gradient
@@ -192,9 +215,8 @@ class Side:
             )
         weights = Gradient({name: p.detach() for name, p in self._parameters.items()})
         eps = max(torch.finfo(dtype).eps for dtype in dtypes)
-        length = v.norm()
-        step = (
-            eps ** (1 / 3) * weights.norm().clamp_min(1.0) / length.clamp_min(torch.finfo(length.dtype).tiny)
-        )
+        squares = Gradient.dots((v, v), (weights, weights))
+        length, size = (square.sqrt() for square in squares)
+        step = eps ** (1 / 3) * size.clamp_min(1.0) / length.clamp_min(torch.finfo(length.dtype).tiny)
         ahead, behind = self.gradient(at=v * step), self.gradient(at=v * -step)
         return ahead.add_(behind, -1.0).mul_(0.5 / step)

@@ -7,15 +7,18 @@ from typing import Any, TypeAlias
 import torch
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks.progress.tqdm_progress import Tqdm
+from lightning.pytorch.strategies import ModelParallelStrategy
 from lightning.pytorch.trainer.states import RunningStage
 from lightning.pytorch.utilities import CombinedLoader
 from lightning.pytorch.utilities.model_helpers import is_overridden
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, IterableDataset
 
+from lightning_unlearn._tensors import placed_like
 from lightning_unlearn.errors import ConfigurationError
 from lightning_unlearn.passes import _streams
-from lightning_unlearn.passes._loaders import fresh_loader, indices_of, length_of
+from lightning_unlearn.passes._loaders import agreed, fresh_loader, indices_of, length_of
+from lightning_unlearn.weights import reshard
 
 Sums: TypeAlias = Mapping[str, Tensor]
 
@@ -27,6 +30,9 @@ class Source:
     Trainer's own iterators), each sample exactly once, shared out over the processes, through the user's transfer
     hooks, to the module in evaluation mode and in the Trainer's precision. The random streams are afterwards where
     they were before.
+
+    Under `ModelParallelStrategy` every process is given all samples, and nothing is reduced: there a forward pass is
+    one of all processes together, and a backward pass averages over them.
 
     Args:
         trainer: the Trainer.
@@ -51,6 +57,11 @@ class Source:
         self._name = name
         kwargs = getattr(trainer.strategy, "distributed_sampler_kwargs", None) or {}
         self._rank, self._world_size = int(kwargs.get("rank", 0)), int(kwargs.get("num_replicas", 1))
+        self._shards: dict[str, nn.Parameter] = {}
+        self._is_sharded = isinstance(trainer.strategy, ModelParallelStrategy)
+        if self._is_sharded:
+            limit = None if limit is None else limit * self._world_size  # as many samples as all replicas had
+            self._rank, self._world_size = 0, 1
         self._idle = False
         self._loader, self.samples = self._fresh(loader, at_most)
         batches = length_of(self._loader)
@@ -76,12 +87,15 @@ class Source:
         bar = Tqdm(
             total=self._limit, desc=self._name, leave=False, delay=1.0, disable=not self._shows_progress
         )
+        reshard(self._module)
+        self._shards = dict(self._module.named_parameters())
         with self._at_rest(), bar:
             for i, batch in enumerate(self._loader):
                 if self._limit is not None and i >= self._limit:
                     break
                 visit(self._transferred(batch))
                 bar.update()
+        reshard(self._module)
 
     def sum(self, terms: Callable[[Any], Sums]) -> dict[str, Tensor]:
         """Sum `terms(batch)` over all batches and all processes, with one reduction a name at the end.
@@ -104,6 +118,29 @@ class Source:
             return total
         return {n: self._trainer.strategy.reduce(t, reduce_op="sum") for n, t in total.items()}
 
+    def gradient(self, loss: Tensor) -> dict[str, Tensor]:
+        """Gradient of a loss of this process's samples, by name of the trainable parameters that it reaches.
+
+        For `terms` that need gradients, as a Fisher information does. Not to be had by `loss.backward()`: that counts
+        for DistributedDataParallel as part of the next step, which `static_graph` and `find_unused_parameters` then
+        get wrong. What stands in `p.grad` is left alone.
+        """
+        if not self._is_sharded:
+            parameters = {n: p for n, p in self._module.named_parameters() if p.requires_grad}
+            wanted = list(parameters.values())
+            found: tuple[Tensor | None, ...] = torch.autograd.grad(loss, wanted, allow_unused=True)
+            return {n: g for n, g in zip(parameters, found, strict=True) if g is not None}
+        # sharded parameters get theirs from hooks alone; between the passes other tensors stand in their place
+        parameters = {n: p for n, p in self._shards.items() if p.requires_grad}
+        kept = [p.grad for p in parameters.values()]
+        for p in parameters.values():
+            p.grad = None
+        loss.backward()  # type: ignore[no-untyped-call]
+        gradients = {n: None if p.grad is None else placed_like(p.grad, p) for n, p in parameters.items()}
+        for p, grad in zip(parameters.values(), kept, strict=True):
+            p.grad = grad
+        return {n: g for n, g in gradients.items() if g is not None}
+
     # ---- helpers -----------------------------------------------------------------------------------------------
     def _fresh(self, loader: Any, at_most: int | None) -> tuple[Iterable[Any], int | None]:
         if not isinstance(loader, DataLoader) or isinstance(loader.dataset, IterableDataset):
@@ -115,6 +152,8 @@ class Source:
             return loader, None
         with _streams.isolated(self._trainer.strategy.root_device):
             indices = indices_of(loader)
+        if self._world_size > 1:
+            indices = agreed(indices, loader, self._name)
         if at_most is not None and at_most < len(indices):
             chosen = torch.randperm(len(indices), generator=torch.Generator().manual_seed(0))[:at_most]
             indices = [indices[i] for i in sorted(chosen.tolist())]

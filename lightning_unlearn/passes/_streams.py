@@ -62,3 +62,28 @@ def isolated(device: torch.device) -> Iterator[None]:
         yield
     finally:
         replay(streams, device)
+
+
+def to_plain(streams: Streams, device: torch.device) -> dict[str, Any]:
+    """The recorded state as tensors and primitives, which load with `weights_only=True`."""
+    version, words, gauss = streams.python
+    kind, keys, *rest = streams.numpy
+    return {
+        "cpu": streams.cpu,
+        "device": None if streams.device is None else [device.type, streams.device],
+        "python": [version, torch.tensor(words), gauss],
+        "numpy": [str(kind), torch.from_numpy(keys.astype(np.int64)), *(value.real for value in rest)],
+    }
+
+
+def from_plain(plain: dict[str, Any], device: torch.device) -> Streams:
+    """The reverse of :func:`to_plain`; the stream of a device of another type is left out."""
+    version, words, gauss = plain["python"]
+    kind, keys, *rest = plain["numpy"]
+    type_, state = plain["device"] or (None, None)
+    return Streams(
+        plain["cpu"],
+        state if type_ == device.type else None,
+        (version, tuple(words.tolist()), gauss),
+        (kind, keys.numpy().astype(np.uint32), *rest),
+    )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from typing import Any
 
 import torch
@@ -34,6 +34,10 @@ class Buffers:
                 setattr(owner, name, buffer)
             buffer.copy_(value)
 
+    def copies(self) -> list[tuple[nn.Module, str, Tensor]]:
+        """The values as buffers of their own: owner, name, tensor."""
+        return [(owner, name, value.clone()) for owner, name, _, value in self._saved]
+
 
 class Metrics:
     """The states of all torchmetrics objects inside `module` at one moment."""
@@ -51,6 +55,14 @@ class Metrics:
                 counters = {name: getattr(metric, name) for name in _COUNTERS}
                 self._saved.append((metric, plain | state | counters))
 
+    def copy(self) -> Metrics:
+        """The same states, in memory of their own."""
+        copied = object.__new__(Metrics)
+        copied._saved = [
+            (metric, {name: _copied(value) for name, value in state.items()}) for metric, state in self._saved
+        ]
+        return copied
+
     def restore(self) -> None:
         """Put the states back."""
         for metric, state in self._saved:
@@ -58,8 +70,10 @@ class Metrics:
                 setattr(metric, name, value)
 
 
-def _copied(value: Tensor | list[Tensor]) -> Tensor | list[Tensor]:
-    return list(value) if isinstance(value, list) else value.detach().clone()
+def _copied(value: Any) -> Any:
+    if isinstance(value, Tensor):
+        return value.detach().clone()
+    return list(value) if isinstance(value, list) else value
 
 
 @contextmanager
@@ -84,3 +98,25 @@ def no_trace(module: nn.Module) -> Iterator[None]:
     finally:
         buffers.restore()
         metrics.restore()
+
+
+class Undo:
+    """Takes back, when it is told to, what a forget batch leaves behind in the pass that Lightning makes itself."""
+
+    def __init__(self) -> None:
+        self._buffers: Buffers | None = None
+        self._metrics: Metrics | None = None
+        self._mode = ExitStack()
+
+    def begin(self, module: nn.Module, buffers: Buffers, mode: AbstractContextManager[None]) -> None:
+        """From here on; `buffers` are those of now, `mode` holds until the end."""
+        self._buffers, self._metrics = buffers, Metrics(module)
+        self._mode.enter_context(mode)
+
+    def end(self) -> None:
+        """Up to here; nothing if it has not begun."""
+        self._mode.close()
+        if self._metrics is not None and self._buffers is not None:
+            self._metrics.restore()
+            self._buffers.restore()
+        self._metrics = self._buffers = None

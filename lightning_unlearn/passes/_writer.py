@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
+from lightning_unlearn._tensors import has_shards, local, summed
 from lightning_unlearn.errors import UnlearningError
 from lightning_unlearn.gradient import Gradient
 from lightning_unlearn.passes._runner import Runner
@@ -31,16 +32,24 @@ class Writer:
         With a scaler, a non-finite pass poisons the step, so that the scaler skips it. Without one, the retain
         gradient alone takes its place (`falls_back`), and nothing if that is not finite either.
         """
-        checks = [finite for side in sides.values() if (finite := side.finite()) is not None]
-        healthy = torch.stack([*checks, torch.isfinite(direction.dot(direction))]).all()
-        scale = self._runner.scale()
+        parameters, scale = self._runner.parameters(), self._runner.scale()
+        retain = sides["retain"].gradient() if falls_back and scale is None else None
+        if retain is not None and retain.changed:
+            retain = None  # the strategy has built its direction there: there is nothing to fall back to
+        shares = [share for side in sides.values() for share in side.shares_of_squares()]
+        shares.append(direction.share_of_square())
+        fallback = [] if retain is None else [retain.remembered_share()]
+        # one all-reduce for all of them where parameters are sharded
+        finite = _finite([*fallback, *shares], sharded=has_shards(list(parameters.values())))
+        healthy = finite[len(fallback) :].all()
         if scale is not None:
             # whatever a strategy made of an inf, the scaler must see it: it then skips the step and lowers the scale
             direction = direction.mul_(torch.where(healthy, scale, torch.full_like(scale, float("nan"))))
         else:
             self._count(~healthy)
-            direction = self._healthy_one(direction, healthy, sides["retain"] if falls_back else None)
-        parameters = self._runner.parameters()
+            nothing = _nothing_like(direction, healthy)
+            safe = nothing if retain is None else _choose(finite[0], retain, nothing)
+            direction = _choose(healthy, direction, safe)
         if direction.names != tuple(parameters):
             raise UnlearningError(
                 "The direction must be aligned with the trainable parameters, found other names. Build it from the "
@@ -48,19 +57,9 @@ class Writer:
             )
         for name, tensor in direction.items():
             parameter = parameters[name]
-            if tensor is not None and tensor.data_ptr() == parameter.data_ptr():
+            if tensor is not None and local(tensor).data_ptr() == local(parameter).data_ptr():
                 tensor = tensor.clone()  # weights as a direction: clipping would scale the model itself
             parameter.grad = None if tensor is None else tensor.to(parameter.dtype)
-
-    def _healthy_one(self, direction: Gradient, healthy: Tensor, retain_side: Side | None) -> Gradient:
-        nothing = _nothing_like(direction, healthy)
-        if retain_side is None:
-            return _choose(healthy, direction, nothing)
-        retain = retain_side.gradient()
-        if retain.changed:  # the strategy has built its direction there: there is nothing to fall back to
-            return _choose(healthy, direction, nothing)
-        is_finite = torch.isfinite(retain.remembered_norm())
-        return _choose(is_finite, _choose(healthy, direction, retain), nothing)
 
     def _count(self, unhealthy: Tensor) -> None:
         count = unhealthy.long()
@@ -70,6 +69,12 @@ class Writer:
         """Number of non-finite windows since the last call; synchronises with the device."""
         count, self._unhealthy = self._unhealthy, None
         return 0 if count is None else int(count)
+
+
+def _finite(shares: list[Tensor], *, sharded: bool) -> Tensor:
+    """Which of these squares, of which every process has a share, are finite."""
+    stacked = torch.stack(shares)
+    return torch.isfinite(summed(stacked) if sharded else stacked)
 
 
 def _choose(condition: Tensor, one: Gradient, other: Gradient) -> Gradient:

@@ -13,14 +13,15 @@ from lightning_unlearn.errors import ConfigurationError, UnlearningError
 from lightning_unlearn.gradient import Gradient
 from lightning_unlearn.objectives import Ascent, Objective
 from lightning_unlearn.passes import Session, Side, Source
+from lightning_unlearn.passes._reducer import of_wrapper
 from lightning_unlearn.passes._sides import SideName
 from lightning_unlearn.strategies import _checks
 from lightning_unlearn.strategies._constraint import Constraint
 from lightning_unlearn.strategies._diagnostics import log_diagnostics
-from lightning_unlearn.strategies._resumable import Resumable
+from lightning_unlearn.strategies._tuning import Tunable
 
 
-class UnlearningStrategy(Resumable, ABC):
+class UnlearningStrategy(Tunable, ABC):
     """A callback that turns the forget and the retain side into the direction of each optimiser step.
 
     Lightning runs the user's `training_step` on the retain batch as ever. At the end of each accumulation window,
@@ -39,6 +40,13 @@ class UnlearningStrategy(Resumable, ABC):
             of the forget batch, `"eval"` with the running ones, as the deployed model does. A batch of a single class
             looks nothing like training data once it is normalised by itself: an objective that watches the
             predictions needs `"eval"` there. Running statistics never move with forget data in either mode.
+        state_dir: where large state (the original weights, what `prepare` keeps) is written: `None` puts it into every
+            checkpoint; a folder gets it once, in a file named by its SHA-256, and checkpoints hold path and hash.
+
+    Attributes:
+        state: what `prepare` or `direction` keeps for later steps, under names of its own choice: tensors, Gradients,
+            numbers, strings, and lists and dicts of them. It is in every checkpoint and back when a run is resumed,
+            which `prepare` is then left out of. What a subclass keeps elsewhere is lost.
 
     Example:
         >>> from lightning_unlearn import UnlearningStrategy
@@ -60,8 +68,10 @@ class UnlearningStrategy(Resumable, ABC):
         hold: Literal["device", "cpu"] = "device",
         seed: int = 0,
         batch_norm: Literal["train", "eval"] = "train",
+        state_dir: str | None = None,
     ) -> None:
         super().__init__()
+        self.state_dir = state_dir
         if objective is not None and not isinstance(objective, Objective):
             raise ConfigurationError(
                 f"`objective` must be an instance of an Objective, such as `Ascent()`, found {objective!r}."
@@ -86,7 +96,10 @@ class UnlearningStrategy(Resumable, ABC):
         """
 
     def prepare(self, module: pl.LightningModule, forget: Source, retain: Source | None) -> None:
-        """Work that is done once before the first step; skipped when a run is resumed. Nothing by default."""
+        """Work that is done once before the first step, its result in :attr:`state`. Nothing by default.
+
+        Left out when a run is resumed: its result is in the checkpoint.
+        """
 
     def forget_loss(self, module: pl.LightningModule, batch: Any, batch_idx: int) -> Tensor | None:
         """What is averaged over the forget samples; the objective's loss by default.
@@ -114,10 +127,11 @@ class UnlearningStrategy(Resumable, ABC):
             return
         self._detach()
         others = [c for c in trainer.callbacks if isinstance(c, UnlearningStrategy) and c is not self]  # type: ignore[attr-defined]
-        _checks.raise_together(_checks.of_trainer(trainer, others) + _checks.of_module(pl_module))
+        averaging = [] if self.needs_retain else _checks.of_averaging(trainer, pl_module)
+        misfits = _checks.of_trainer(trainer, others) + _checks.of_module(pl_module) + averaging
+        _checks.raise_together(misfits, trainer)
         self._start_anew()
-        self.diagnostics, self._started = {}, False
-        self._reach_checked = self._forget_side_silent = False
+        self._started = False
         overrides_retain = type(self).retain_loss is not UnlearningStrategy.retain_loss
         self._session = Session(
             trainer,
@@ -129,6 +143,8 @@ class UnlearningStrategy(Resumable, ABC):
             hold=self.hold,
             seed=self.seed,
             batch_norm=self.batch_norm,
+            arriving=lambda: self._join(trainer, pl_module),
+            decide=lambda: self._combine(trainer, pl_module),
         )
         self._session.open()
 
@@ -143,16 +159,20 @@ class UnlearningStrategy(Resumable, ABC):
     # ---- before the first step ---------------------------------------------------------------------------------
     @override
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        self._forget_trials(trainer)
         self._started = True
-        _checks.raise_together(_checks.of_parameters(pl_module) + _checks.of_loaders(trainer, self._needed))
+        self.diagnostics, self._reach_checked, self._forget_side_silent = {}, False, False
+        misfits = _checks.of_parameters(pl_module) + _checks.of_loaders(trainer, self._needed)
+        misfits += of_wrapper(trainer) + _checks.of_placement(trainer, pl_module)
+        _checks.raise_together(misfits, trainer)
         if len(self._needed) == 2:
             _checks.warn_of_shared_stream(trainer)
         steps = trainer.estimated_stepping_batches
         self.progress.total_steps = None if steps == float("inf") else int(steps)
-        if self.keeps_original:
-            self._keep_original()
+        self._take_up(trainer)
         if type(self).prepare is not UnlearningStrategy.prepare and not self._restored:
             self.prepare(pl_module, *self._sources(trainer, pl_module))
+        self._file_state(trainer)
         if type(self).constrain is not UnlearningStrategy.constrain:
             self._constraint = Constraint(trainer.optimizers, self._attached.parameters, self.constrain)
 
@@ -167,7 +187,7 @@ class UnlearningStrategy(Resumable, ABC):
         )
         if not self._started and not self._restored and not nothing_planned:
             self._detach()  # Lightning skips an epoch without batches and says nothing
-            _checks.raise_together(_checks.of_loaders(trainer, self._needed))
+            _checks.raise_together(_checks.of_loaders(trainer, self._needed), trainer)
 
     # ---- the step ----------------------------------------------------------------------------------------------
     @override
@@ -186,7 +206,7 @@ class UnlearningStrategy(Resumable, ABC):
     @override
     def on_after_backward(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         session = self._attached
-        if session.busy:  # an unusual precision plugin calls hooks from inside our own pass
+        if session.busy or session.is_manual:  # a precision plugin may call hooks from inside our own pass
             return
         session.after_own_backward()
         if session.at_boundary(trainer.fit_loop.batch_idx):
@@ -197,7 +217,7 @@ class UnlearningStrategy(Resumable, ABC):
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, optimizer: torch.optim.Optimizer
     ) -> None:
         session = self._attached
-        if self._combined or not session.at_boundary(trainer.fit_loop.batch_idx):
+        if self._combined or session.is_manual or not session.at_boundary(trainer.fit_loop.batch_idx):
             return
         _checks.warn_of_last_batch_without_loss()  # there was no backward pass to be told of
         if session.has_own_loss:
@@ -206,6 +226,7 @@ class UnlearningStrategy(Resumable, ABC):
     def _combine(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         session = self._attached
         forget, retain = session.sides()
+        self._keep_unfrozen()
         with torch.no_grad():
             direction = self.direction(cast(Side, forget), retain)  # None only for who needs no forget side
         if not isinstance(direction, Gradient):
@@ -217,7 +238,7 @@ class UnlearningStrategy(Resumable, ABC):
             self._check_reach(forget)
         session.write(direction)
         self._combined = True
-        log_diagnostics(trainer, pl_module, self.diagnostics, self.progress.step)
+        log_diagnostics(trainer, pl_module, self.diagnostics, self.progress.step, session.optimizer)
 
     def _check_reach(self, forget: Side) -> None:
         if not self._reach_checked and forget.reaches_no_parameter:
@@ -234,11 +255,15 @@ class UnlearningStrategy(Resumable, ABC):
     ) -> None:
         if self._attached.at_boundary(batch_idx):
             self.progress.step += 1
+            self._combined = False
 
     @override
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        skipped = self._attached.take_unhealthy()
+        if self._in_trial(trainer):  # to diverge is what a search for the learning rate is after
+            return
         _checks.warn_of_epoch(
-            skipped=self._attached.take_unhealthy(),
+            skipped=skipped,
             has_fallback=self.needs_retain,
             no_forget_loss=self._forget_side_silent and not self._reach_checked,
         )

@@ -7,19 +7,30 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from lightning.pytorch import Callback, LightningModule, Trainer
-from lightning.pytorch.strategies import FSDPStrategy
+from lightning.pytorch.callbacks import StochasticWeightAveraging
+from lightning.pytorch.strategies import FSDPStrategy, ModelParallelStrategy
 from lightning.pytorch.utilities import CombinedLoader
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.utilities.rank_zero import rank_zero_warn
+from torch import Tensor
+from torch.nn.modules.batchnorm import _BatchNorm
 from torch.utils.data import DataLoader
 
+from lightning_unlearn._tensors import is_sharded
 from lightning_unlearn.errors import ConfigurationError
+from lightning_unlearn.weights import reshard
 
 
-def raise_together(misfits: list[str]) -> None:
-    """Raise one error that lists all misfits, if there are any."""
+def raise_together(misfits: list[str], trainer: Trainer) -> None:
+    """Raise one error that lists all misfits, if there are any; if one process does, all do, or they would wait for it."""
+    anywhere = trainer.strategy.reduce_boolean_decision(len(misfits) > 0, all=False)
     if misfits:
         raise ConfigurationError("\n".join(misfits))
+    if anywhere:
+        raise ConfigurationError(
+            "Every process must be in order before the first step, found a misfit on another process. See the error of "
+            "that process for what to change."
+        )
 
 
 def of_trainer(trainer: Trainer, others: Sequence[Callback]) -> list[str]:
@@ -34,7 +45,7 @@ def of_trainer(trainer: Trainer, others: Sequence[Callback]) -> list[str]:
     if isinstance(trainer.strategy, FSDPStrategy):
         misfits.append(
             "The Trainer strategy must keep gradients as tensors or DTensors, found FSDPStrategy (FSDP1), whose flat "
-            "shards make inner products local. Use `ModelParallelStrategy` (FSDP2)."
+            "shards make inner products local. Use `ModelParallelStrategy`, with `fully_shard` in `configure_model` (FSDP2)."
         )
     if trainer.strategy.handles_gradient_accumulation:
         misfits.append(
@@ -44,15 +55,37 @@ def of_trainer(trainer: Trainer, others: Sequence[Callback]) -> list[str]:
     return misfits
 
 
+def of_averaging(trainer: Trainer, module: LightningModule) -> list[str]:
+    """What a strategy without a retain side cannot give: batch statistics of the averaged weights."""
+    averages = any(isinstance(c, StochasticWeightAveraging) for c in trainer.callbacks)  # type: ignore[attr-defined]
+    if not averages or not any(isinstance(m, _BatchNorm) for m in module.modules()):
+        return []
+    return [
+        "`StochasticWeightAveraging` must see retain batches, whose statistics it gives to batch normalisation at the "
+        "end, found a strategy that runs on forget batches alone. Use `WeightAveraging`, or a strategy with both sides."
+    ]
+
+
+def of_tensor_granularity(trainer: Trainer, module: LightningModule) -> list[str]:
+    """What keeps gradients from being complete as they arrive, parameter by parameter."""
+    found = []
+    if trainer.world_size > 1:
+        found.append(f"{trainer.world_size} processes, whose gradients are averaged later")
+    if trainer.accumulate_grad_batches > 1:
+        found.append(f"`accumulate_grad_batches={trainer.accumulate_grad_batches}`")
+    if not module.automatic_optimization:
+        found.append("manual optimisation")
+    return [
+        f'`granularity="tensor"` must have gradients that are complete as they arrive, found {what}. Use the default, '
+        '`granularity="model"`.'
+        for what in found
+    ]
+
+
 def of_module(module: LightningModule) -> list[str]:
     """What a module has that a strategy cannot work with."""
     misfits = []
     name = type(module).__name__
-    if not module.automatic_optimization:
-        misfits.append(
-            f"`{name}.automatic_optimization` must be True, found False: an unlearning step is one step of the "
-            "Trainer's optimiser. Let `training_step` return the loss instead of stepping by hand."
-        )
     if "dataloader_iter" in inspect.signature(module.training_step).parameters:
         misfits.append(
             f"`{name}.training_step` must take a batch, found the argument `dataloader_iter`. Take `batch` and "
@@ -71,6 +104,31 @@ def of_parameters(module: LightningModule) -> list[str]:
         f"`{type(module).__name__}` must have a trainable parameter, found none with `requires_grad`. Unfreeze what may "
         "change."
     ]
+
+
+def of_placement(trainer: Trainer, module: LightningModule) -> list[str]:
+    """Trainable parameters that nobody keeps alike on data-parallel processes: FSDP2 averages what it shards alone."""
+    strategy = trainer.strategy
+    if (
+        not isinstance(strategy, ModelParallelStrategy)
+        or strategy.distributed_sampler_kwargs["num_replicas"] == 1
+    ):
+        return []
+    reshard(module)
+    plain = [
+        n for n, p in module.named_parameters() if p.requires_grad and not (is_sharded(p) or _has_hook(p))
+    ]
+    if not plain:
+        return []
+    return [
+        f"Every trainable parameter must be sharded, or average its gradient in a hook of its own, when data-parallel "
+        f"processes see different batches, found `{plain[0]}` as a plain tensor. Call `fully_shard` on the whole model "
+        "after its layers."
+    ]
+
+
+def _has_hook(parameter: Tensor) -> bool:
+    return any((parameter._backward_hooks, getattr(parameter, "_post_accumulate_grad_hooks", None)))
 
 
 def of_loaders(trainer: Trainer, needed: tuple[str, ...]) -> list[str]:

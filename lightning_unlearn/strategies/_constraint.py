@@ -33,6 +33,7 @@ class Constraint:
         self._parameters = parameters
         self._rule = rule
         self._before: Snapshot | None = None
+        self._depth = 0
         self._handles = [o.register_step_pre_hook(self._remember) for o in optimizers]
         self._handles += [o.register_step_post_hook(self._enforce) for o in optimizers]
 
@@ -43,9 +44,14 @@ class Constraint:
         self._before = None
 
     def _remember(self, *_: Any) -> None:
-        self._before = Snapshot(self._parameters())
+        self._depth += 1
+        if self._depth == 1:
+            self._before = Snapshot(self._parameters())
 
     def _enforce(self, *_: Any) -> None:
+        self._depth -= 1
+        if self._depth:  # the step of a base class, called from a step: torch calls the hooks of both
+            return
         assert self._before is not None
         with torch.no_grad():
             update = self._before.update()

@@ -5,6 +5,7 @@ from typing import final
 
 import lightning.pytorch as pl
 import torch
+from lightning.pytorch.callbacks import BatchSizeFinder, LearningRateFinder
 from typing_extensions import override
 
 from lightning_unlearn.errors import ConfigurationError
@@ -43,6 +44,12 @@ class EditStrategy(UnlearningStrategy):
             raise ConfigurationError(
                 f"`min_epochs` and `min_steps` must not be set with {type(self).__name__}, which takes no step, found "
                 f"{trainer.fit_loop.min_epochs} and {trainer.fit_loop.min_steps}. Leave them out."
+            )
+        finders = [c for c in trainer.callbacks if isinstance(c, (LearningRateFinder, BatchSizeFinder))]  # type: ignore[attr-defined]
+        if stage == "fit" and finders:
+            raise ConfigurationError(
+                f"`callbacks` must hold no finder beside {type(self).__name__}, which takes no step, found "
+                f"{type(finders[0]).__name__}. Leave it out, and do not use `Tuner`."
             )
         super().setup(trainer, pl_module, stage)
 

@@ -1,16 +1,20 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import Any, final
+from typing import Literal, cast, final
 
 import lightning.pytorch as pl
 import torch
 from torch import Tensor
 from typing_extensions import override
 
+from lightning_unlearn import _checks as arguments
 from lightning_unlearn.gradient import Gradient
+from lightning_unlearn.objectives import Objective
 from lightning_unlearn.passes import Side
+from lightning_unlearn.strategies import _checks
 from lightning_unlearn.strategies._base import UnlearningStrategy
+from lightning_unlearn.strategies._by_tensor import combined_by_tensor
 
 
 class GradientStrategy(UnlearningStrategy):
@@ -20,6 +24,18 @@ class GradientStrategy(UnlearningStrategy):
     in [-1, 1]), `unlearn/conflict_rate` (share of the run's evaluations so far with a negative inner product) and
     `unlearn/removed_fraction` (see :meth:`removed_fraction`).
 
+    Args:
+        granularity: `"model"` combines the two gradients as two vectors, for which the second is kept in full: one
+            extra copy. `"tensor"` combines each parameter's two gradients by themselves, as the second arrives, so
+            that it never exists in full; the inner products are then those of single tensors, which is another update,
+            `unlearn/removed_fraction` is not reported, and a step with numbers that are not finite is left out
+            altogether. With one process and without accumulation only.
+        objective: see :class:`UnlearningStrategy`, and so for those that follow.
+        hold: where the batches of a window wait.
+        seed: of the forget side's passes.
+        batch_norm: mode of batch normalisation in the forget side's passes.
+        state_dir: where large state is written.
+
     Example:
         >>> from lightning_unlearn import GradientStrategy
         >>> class Sum(GradientStrategy):
@@ -27,6 +43,28 @@ class GradientStrategy(UnlearningStrategy):
         ...     def combine(self, forget, retain):
         ...         return forget.add_(retain)
     """
+
+    def __init__(
+        self,
+        *,
+        granularity: Literal["model", "tensor"] = "model",
+        objective: Objective | None = None,
+        hold: Literal["device", "cpu"] = "device",
+        seed: int = 0,
+        batch_norm: Literal["train", "eval"] = "train",
+        state_dir: str | None = None,
+    ) -> None:
+        super().__init__(
+            objective=objective, hold=hold, seed=seed, batch_norm=batch_norm, state_dir=state_dir
+        )
+        chosen = arguments.one_of("granularity", granularity, ("model", "tensor"))
+        self.granularity = cast(Literal["model", "tensor"], chosen)
+
+    @override
+    def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
+        if stage == "fit" and self.granularity == "tensor":
+            _checks.raise_together(_checks.of_tensor_granularity(trainer, pl_module), trainer)
+        super().setup(trainer, pl_module, stage)
 
     @abstractmethod
     def combine(self, forget: Gradient, retain: Gradient) -> Gradient:
@@ -43,30 +81,17 @@ class GradientStrategy(UnlearningStrategy):
     @override
     def direction(self, forget: Side, retain: Side | None) -> Gradient:
         assert retain is not None
+        if self.granularity == "tensor":
+            direction, cosine = combined_by_tensor(forget, retain, self.combine)
+            self.diagnostics = self._counted(cosine)
+            return direction
         u, g = forget.gradient(), retain.gradient()
         Gradient.dots((u, g), (u, u), (g, g))  # all at once: one all-reduce where gradients are sharded
         cosine = u.cosine(g)
-        seen = torch.stack([(cosine < 0).double(), torch.ones_like(cosine)])
-        self._conflicts = seen if self._conflicts is None else self._conflicts.to(seen) + seen
-        self.diagnostics = {
-            "grad_cosine": cosine,
-            "conflict_rate": self._conflicts[0] / self._conflicts[1],
-            "removed_fraction": self.removed_fraction(cosine),
-        }
+        self.diagnostics = self._counted(cosine) | {"removed_fraction": self.removed_fraction(cosine)}
         return self.combine(u, g)
 
-    _conflicts: Tensor | None = None  # number of conflicts, and of evaluations
-
-    @override
-    def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
-        super().setup(trainer, pl_module, stage)
-        self._conflicts = None
-
-    @override
-    def state_dict(self) -> dict[str, Any]:
-        return super().state_dict() | ({} if self._conflicts is None else {"conflicts": self._conflicts})
-
-    @override
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        super().load_state_dict(state_dict)
-        self._conflicts = state_dict.get("conflicts")
+    def _counted(self, cosine: Tensor) -> dict[str, Tensor]:
+        seen = torch.stack([(cosine < 0).double(), torch.ones_like(cosine)])
+        self.state["conflicts"] = counts = self.state.get("conflicts", 0) + seen  # conflicts, evaluations
+        return {"grad_cosine": cosine, "conflict_rate": counts[0] / counts[1]}

@@ -22,6 +22,7 @@ class GradientAscent(UnlearningStrategy):
         hold: see :class:`UnlearningStrategy`.
         seed: see :class:`UnlearningStrategy`.
         batch_norm: see :class:`UnlearningStrategy`.
+        state_dir: see :class:`UnlearningStrategy`.
 
     References:
         Golatkar et al., "Eternal Sunshine of the Spotless Net", CVPR 2020 (as baseline "negative gradient").
@@ -41,8 +42,11 @@ class GradientAscent(UnlearningStrategy):
         hold: Literal["device", "cpu"] = "device",
         seed: int = 0,
         batch_norm: Literal["train", "eval"] = "train",
+        state_dir: str | None = None,
     ) -> None:
-        super().__init__(objective=objective, hold=hold, seed=seed, batch_norm=batch_norm)
+        super().__init__(
+            objective=objective, hold=hold, seed=seed, batch_norm=batch_norm, state_dir=state_dir
+        )
 
     @override
     def direction(self, forget: Side, retain: Side | None) -> Gradient:

@@ -20,10 +20,12 @@ class GradientDifference(GradientStrategy):
 
     Args:
         alpha: weight of the forget objective, finite, at least 0; 0 is :class:`FineTune`.
+        granularity: see :class:`GradientStrategy`.
         objective: the forget side's loss, to be minimised; `None` is `Ascent()`.
         hold: see :class:`UnlearningStrategy`.
         seed: see :class:`UnlearningStrategy`.
         batch_norm: see :class:`UnlearningStrategy`.
+        state_dir: see :class:`UnlearningStrategy`.
 
     References:
         Kurmanji et al., "Towards Unbounded Machine Unlearning", NeurIPS 2023 (baseline NegGrad+).
@@ -40,12 +42,21 @@ class GradientDifference(GradientStrategy):
         self,
         alpha: float = 0.1,
         *,
+        granularity: Literal["model", "tensor"] = "model",
         objective: Objective | None = None,
         hold: Literal["device", "cpu"] = "device",
         seed: int = 0,
         batch_norm: Literal["train", "eval"] = "train",
+        state_dir: str | None = None,
     ) -> None:
-        super().__init__(objective=objective, hold=hold, seed=seed, batch_norm=batch_norm)
+        super().__init__(
+            granularity=granularity,
+            objective=objective,
+            hold=hold,
+            seed=seed,
+            batch_norm=batch_norm,
+            state_dir=state_dir,
+        )
         self.alpha = _checks.non_negative("alpha", alpha)
 
     @override

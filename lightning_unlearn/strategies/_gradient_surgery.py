@@ -30,10 +30,12 @@ class GradientSurgery(GradientStrategy):
         alpha: weight `α` of the forget part, finite, at least 0; 0 leaves `w · g_r`.
         retain_weight: weight `w` of the retain part, finite, at least 0.
         when: `"conflict"` or `"always"`.
+        granularity: see :class:`GradientStrategy`.
         objective: the forget side's loss, to be minimised; `None` is `Ascent()`.
         hold: see :class:`UnlearningStrategy`.
         seed: see :class:`UnlearningStrategy`.
         batch_norm: see :class:`UnlearningStrategy`.
+        state_dir: see :class:`UnlearningStrategy`.
 
     References:
         Bae et al., "Gradient Surgery for One-shot Unlearning on Generative Model", 2023, arXiv:2307.04550.
@@ -55,12 +57,21 @@ class GradientSurgery(GradientStrategy):
         retain_weight: float = 1.0,
         when: Literal["conflict", "always"] = "conflict",
         *,
+        granularity: Literal["model", "tensor"] = "model",
         objective: Objective | None = None,
         hold: Literal["device", "cpu"] = "device",
         seed: int = 0,
         batch_norm: Literal["train", "eval"] = "train",
+        state_dir: str | None = None,
     ) -> None:
-        super().__init__(objective=objective, hold=hold, seed=seed, batch_norm=batch_norm)
+        super().__init__(
+            granularity=granularity,
+            objective=objective,
+            hold=hold,
+            seed=seed,
+            batch_norm=batch_norm,
+            state_dir=state_dir,
+        )
         self.alpha = _checks.non_negative("alpha", alpha)
         self.retain_weight = _checks.non_negative("retain_weight", retain_weight)
         self.when = cast(Literal["conflict", "always"], _checks.one_of("when", when, ("conflict", "always")))

@@ -17,10 +17,12 @@ class RetainSurgery(GradientStrategy):
     :class:`GradientSurgery`). The sign of u does not matter.
 
     Args:
+        granularity: see :class:`GradientStrategy`.
         objective: the forget side's loss; `None` is `Ascent()`.
         hold: see :class:`UnlearningStrategy`.
         seed: see :class:`UnlearningStrategy`.
         batch_norm: see :class:`UnlearningStrategy`.
+        state_dir: see :class:`UnlearningStrategy`.
 
     References:
         Mandal & Gottwald, "Unlearning via Orthogonalization in Generative Models", 2025, arXiv:2506.04712

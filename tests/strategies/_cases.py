@@ -31,7 +31,15 @@ from lightning_unlearn import (
 )
 from tests.strategies._fits import CLASSES, samples
 from tests.strategies._loops import Hand, Outer, Term
-from tests.strategies._probes import HessianProbe, LookAhead, Masked, Prepared, RetainLookAhead
+from tests.strategies._probes import (
+    Covariance,
+    Fisher,
+    HessianProbe,
+    LookAhead,
+    Masked,
+    Prepared,
+    RetainLookAhead,
+)
 
 Make = Callable[[], UnlearningStrategy]
 
@@ -157,6 +165,27 @@ def hessian_case(name: str, method: str, tolerance: float, **arguments: object) 
     )
 
 
+def fisher(h: Hand) -> np.ndarray:
+    """Mean over the forget set of squared gradients at the original weights, one sample at a time."""
+    inputs, labels = samples(12, 2).tensors
+    net, total = h.original, 0.0
+    for x, y in zip(inputs, labels, strict=True):
+        loss = cross_entropy(net(x), y)
+        gradients = torch.autograd.grad(loss, list(net.parameters()))
+        total = total + torch.cat([g.reshape(-1) for g in gradients]) ** 2
+    return (total / len(inputs)).numpy()
+
+
+def times_covariance(h: Hand, flat: np.ndarray) -> np.ndarray:
+    """A vector whose part for the second layer's weight is multiplied by the mean of x xᵀ over its retain inputs."""
+    with torch.no_grad():
+        x = h.original[:-1](samples(20, 1).tensors[0]).numpy()  # type: ignore[index]
+    *before, weight, _ = h.original.parameters()
+    start, size = sum(p.numel() for p in before), weight.numel()
+    block = flat[start : start + size].reshape(weight.shape) @ (x.T @ x / len(x))
+    return np.concatenate([flat[:start], block.reshape(-1), flat[start + size :]])
+
+
 def plain_sum() -> UnlearningStrategy:
     return GradientDifference(alpha=1.0)
 
@@ -248,6 +277,13 @@ CASES = [
         Prepared,
         lambda h: h.g + 0.5 * mean_label(h) * h.u,
         degenerate=lambda: Prepared(s=0.0),
+    ),
+    Case("fisher", Fisher, lambda h: h.g + 2.0 * fisher(h) * h.u, degenerate=lambda: Fisher(s=0.0)),
+    Case(
+        "covariance",
+        Covariance,
+        lambda h: h.g + times_covariance(h, h.u),
+        degenerate=lambda: Covariance(s=0.0),
     ),
 ]
 

@@ -42,6 +42,7 @@ def equals_hand_loop(
     with_scaler: bool = False,
     epochs: int = 2,
     amplification: float = 1.0,
+    module: Callable[..., Net] = Net,
     **trainer: Any,
 ) -> None:
     """Law 1: the weights are those of a loop written by hand, in float64, with flat vectors.
@@ -49,9 +50,9 @@ def equals_hand_loop(
     `amplification` is what an optimiser that divides by curvatures makes of rounding errors.
     """
     loaders = loaders_for(case, fits.sides())
-    module = Net(optimizer, output)
+    user = module(optimizer, output)
     by_hand = hand_fit(
-        module.net,
+        user.net,
         optimizer,
         fits.pairs(loaders),
         case,
@@ -60,9 +61,9 @@ def equals_hand_loop(
         clip=clip,
         algorithm=algorithm,
     )
-    start = fits.weights(module)
+    start = fits.weights(user)
     fits.fit(
-        module,
+        user,
         loaders,
         (make or case.make)(),
         max_epochs=epochs,
@@ -72,7 +73,7 @@ def equals_hand_loop(
         plugins=[scaler()] if with_scaler else [],
         **trainer,
     )
-    end = fits.weights(module)
+    end = fits.weights(user)
     assert fits.distance(start, end) > 1e-3, "nothing moved: the comparison would say nothing"
     expected = dict(zip(end, by_hand, strict=True))
     size = max(1.0, max(float(t.abs().max()) for t in by_hand))

@@ -58,9 +58,11 @@ class Keep(fits.Watch):
         self.states.append(copy.deepcopy(trainer.optimizers[0].state_dict()))
 
 
-def bad_forget_batch_is_left_out(case: Case, value: float, optimizer: MakeOptimizer = sgd) -> None:
+def bad_forget_batch_is_left_out(
+    case: Case, value: float, optimizer: MakeOptimizer = sgd, make_module: Callable[..., Net] = Net
+) -> None:
     """Law 5, without a scaler: that step follows the retain gradient alone (retain-free: is not made); one warning."""
-    bad, keep, module = 2, Keep(), Net(optimizer)
+    bad, keep, module = 2, Keep(), make_module(optimizer)
     data = loaders_with(case, "forget", bad, value, torch.float64)
     with pytest.warns(UserWarning, match="1 steps of this epoch had a loss or gradient that was not finite"):
         fits.fit(module, data, case.make(), keep, max_epochs=1)
@@ -95,12 +97,14 @@ def _retain_step(
     return {f"net.{name}": p.detach() for name, p in net.named_parameters()}
 
 
-def bad_retain_batch_is_no_step(case: Case, value: float, optimizer: MakeOptimizer = sgd) -> None:
+def bad_retain_batch_is_no_step(
+    case: Case, value: float, optimizer: MakeOptimizer = sgd, make_module: Callable[..., Net] = Net
+) -> None:
     """Law 5, without a scaler: where the retain gradient is not finite, nothing moves, momentum or not."""
     bad, keep = 2, Keep()
     data = loaders_with(case, "retain", bad, value, torch.float64)
     with pytest.warns(UserWarning, match="1 steps of this epoch"):
-        fits.fit(Net(optimizer), data, case.make(), keep, max_epochs=1)
+        fits.fit(make_module(optimizer), data, case.make(), keep, max_epochs=1)
     for step, (before, after) in enumerate(zip(keep.weights[:-1], keep.weights[1:], strict=True)):
         assert fits.finite(after)
         assert fits.same(before, after) == (step == bad), f"step {step}"

@@ -26,6 +26,7 @@ class Hand:
         term: the forget side's loss of a batch.
         outer: the function of its mean over the window.
         forget_labels: all labels of the forget set.
+        original: the module before the first step.
     """
 
     def __init__(
@@ -36,8 +37,10 @@ class Hand:
         term: Term,
         outer: Outer,
         forget_labels: Tensor,
+        original: nn.Module | None = None,
     ) -> None:
         self.net = net
+        self.original = net if original is None else original
         self.window = window
         self.share = len(window) / accumulate
         self.term = term
@@ -109,7 +112,7 @@ def hand_fit(
     algorithm: str = "norm",
 ) -> list[Tensor]:
     """The parameters after `epochs` over `pairs`, every step's direction computed by `case.direction`."""
-    net = copy.deepcopy(net)
+    original, net = net, copy.deepcopy(net)
     parameters = list(net.parameters())
     optimizer = make_optimizer(parameters)
     labels = case.forget_labels
@@ -119,7 +122,7 @@ def hand_fit(
             before = torch.cat([p.detach().reshape(-1).clone() for p in parameters])
 
             def closure(window: list[dict[str, Any]] = window) -> float:
-                hand = Hand(net, window, accumulate, case.term, case.outer, labels)
+                hand = Hand(net, window, accumulate, case.term, case.outer, labels, original)
                 flat = torch.from_numpy(clipped(case.direction(hand), clip, algorithm).copy())
                 for p, part in zip(parameters, flat.split([p.numel() for p in parameters]), strict=True):
                     p.grad = part.reshape(p.shape).clone()

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import torch
+from torch import nn
+from torch.nn.functional import cross_entropy
 
 from lightning_unlearn import Gradient, GradientStrategy, UnlearningStrategy
 
@@ -72,10 +74,85 @@ class Prepared(UnlearningStrategy):
             lambda b: {"labels": b[1].double().sum(), "samples": torch.tensor(float(len(b[1])))}
         )
         assert retain is not None
-        self.weight = float(sums["labels"] / sums["samples"])
+        self.state["weight"] = float(sums["labels"] / sums["samples"])
 
     def direction(self, forget, retain):
-        return retain.gradient() + forget.gradient() * (self.s * self.weight)
+        return retain.gradient() + forget.gradient() * (self.s * self.state["weight"])
+
+
+class Fisher(UnlearningStrategy):
+    """`g_r + s · F ⊙ u`, F being the mean over the forget set of squared gradients at the original weights.
+
+    A sample whose gradient is not finite counts as one without a gradient.
+    """
+
+    def __init__(self, s: float = 2.0, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.s = s
+        self.fisher: dict[str, torch.Tensor] = {}
+
+    def prepare(self, module, forget, retain):
+        def squares(batch):
+            total = {"samples": torch.tensor(float(len(batch[0])))}
+            for x, y in zip(batch[0], batch[1], strict=True):
+                loss = cross_entropy(module(x.unsqueeze(0)), y.unsqueeze(0))
+                for name, gradient in self.gradient(module, forget, loss).items():
+                    total[name] = total.get(name, 0.0) + (gradient**2).nan_to_num(0.0, 0.0, 0.0)
+            return total
+
+        sums = forget.sum(squares)
+        count = sums.pop("samples")
+        self.fisher = {name: total / count for name, total in sums.items()}
+
+    def gradient(self, module, source, loss):
+        return source.gradient(loss)
+
+    def direction(self, forget, retain):
+        weighted = forget.gradient().map(lambda name, u: self.fisher[name].to(u.device) * u)
+        return retain.gradient() + weighted * self.s
+
+    def state_dict(self):
+        return super().state_dict() | {"fisher": self.fisher}
+
+    def load_state_dict(self, state_dict):
+        super().load_state_dict(state_dict)
+        self.fisher = state_dict["fisher"]
+
+
+class Covariance(UnlearningStrategy):
+    """`g_r + u`, where u of the second layer's weight is `u C`, C being the mean of x xᵀ over its retain inputs x."""
+
+    def __init__(self, s: float = 1.0, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.s = s
+        self.layer, self.covariance = "", torch.zeros(())
+
+    def prepare(self, module, forget, retain):
+        self.layer, layer = [(n, m) for n, m in module.named_modules() if isinstance(m, nn.Linear)][1]
+        seen: list[torch.Tensor] = []
+        handle = layer.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0].detach()))
+
+        def products(batch):
+            module(batch[0])
+            x = seen.pop().nan_to_num(0.0, 0.0, 0.0)
+            return {"products": x.T @ x, "samples": torch.tensor(float(len(x)))}
+
+        with torch.no_grad():
+            sums = retain.sum(products)
+        handle.remove()
+        self.covariance = sums["products"] / sums["samples"]
+
+    def direction(self, forget, retain):
+        weight = f"{self.layer}.weight"
+        u = forget.gradient().map(lambda n, t: t @ self.covariance.to(t) if n == weight else t)
+        return retain.gradient() + u * self.s
+
+    def state_dict(self):
+        return super().state_dict() | {"layer": self.layer, "covariance": self.covariance}
+
+    def load_state_dict(self, state_dict):
+        super().load_state_dict(state_dict)
+        self.layer, self.covariance = state_dict["layer"], state_dict["covariance"]
 
 
 class Nosy(UnlearningStrategy):
@@ -133,6 +210,55 @@ class PerMicroBatch(GradientStrategy):
         if session.at_boundary(trainer.fit_loop.batch_idx):
             session.write(total)
             self._parts, self._combined = None, True
+
+
+class LocalProjection(GradientStrategy):
+    """Projects each process's gradients, and averages what comes of it: the classic data-parallel mistake."""
+
+    def combine(self, forget, retain):
+        raise AssertionError("never reached")
+
+    def on_after_backward(self, trainer, pl_module):
+        session = self._attached
+        session.after_own_backward()
+        if not session.at_boundary(trainer.fit_loop.batch_idx):
+            return
+        session.sides()
+        session._runner.known = None
+        names, parameters = zip(*session.parameters().items(), strict=True)
+        local = {}
+        for side, sign in (("forget", -1.0), ("retain", 1.0)):
+            batches = [micro.halves[side] for micro in session._window]
+            with torch.enable_grad(), trainer.precision_plugin.forward_context():
+                loss = sum(sign * cross_entropy(pl_module(x), y) for x, y in batches)
+            share = 1.0 / trainer.accumulate_grad_batches
+            gradients = torch.autograd.grad(loss * share, parameters, allow_unused=True)
+            local[side] = Gradient(dict(zip(names, gradients, strict=True)))
+        combined = local["forget"].project_off(local["retain"]) + local["retain"]
+        session.write(combined.map(lambda _, t: trainer.strategy.reduce(t.clone(), reduce_op="mean")))
+        self._combined = True
+
+
+class Unwrapped(GradientStrategy):
+    """Runs the forget pass on the module itself, past the wrapper that averages over processes."""
+
+    def setup(self, trainer, pl_module, stage):
+        super().setup(trainer, pl_module, stage)
+        self._attached._runner._training_step = pl_module.training_step
+
+    def combine(self, forget, retain):
+        return forget.project_off(retain) + retain
+
+
+class FisherByBackward(Fisher):
+    """Takes its gradients by `backward`, of which the wrapper hears."""
+
+    def gradient(self, module, source, loss):
+        loss.backward()
+        gradients = {n: p.grad for n, p in module.named_parameters() if p.grad is not None}
+        for p in module.parameters():
+            p.grad = None
+        return gradients
 
 
 class Leaky(GradientStrategy):

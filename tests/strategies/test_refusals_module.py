@@ -33,12 +33,6 @@ def _no_file_is_written(tmp_path, monkeypatch):
 
 
 # ---- the module ------------------------------------------------------------------------------------------------
-class Manual(Net):
-    def __init__(self):
-        super().__init__()
-        self.automatic_optimization = False
-
-
 class Iterating(Net):
     def training_step(self, dataloader_iter):
         raise AssertionError("must be refused before")
@@ -53,22 +47,21 @@ class Frozen(Net):
         return torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=0.1)
 
 
-class FrozenManual(Frozen, Manual):
+class FrozenIterating(Frozen, Iterating):
     pass
 
 
 @pytest.mark.parametrize(
     ("module", "message"),
     [
-        (Manual, "`Manual.automatic_optimization` must be True, found False"),
         (
             Iterating,
             "`Iterating.training_step` must take a batch, found the argument `dataloader_iter`. Take `batch`",
         ),
         (Frozen, "`Frozen` must have a trainable parameter, found none with `requires_grad`. Unfreeze"),
         (
-            FrozenManual,
-            ["`FrozenManual.automatic_optimization` must", "`FrozenManual` must have a trainable"],
+            FrozenIterating,
+            ["`FrozenIterating.training_step` must", "`FrozenIterating` must have a trainable"],
         ),
     ],
 )

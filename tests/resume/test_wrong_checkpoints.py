@@ -1,0 +1,110 @@
+"""`ckpt_path` that is not a checkpoint of an interrupted run of the strategy: told, with the remedy."""
+
+import lightning.pytorch as L
+import pytest
+from lightning.pytorch.callbacks import ModelCheckpoint
+
+from lightning_unlearn import ConfigurationError, GradientAscent, GradientDifference, GradientSurgery
+from tests.resume import _law as law
+from tests.strategies import _fits as fits
+from tests.strategies._modules import Net
+
+REMEDY = (
+    r"`ckpt_path` must be a checkpoint of an interrupted run with GradientSurgery.*`load_from_checkpoint`"
+)
+foreign = pytest.mark.filterwarnings("ignore:Be aware that when using `ckpt_path`")
+
+
+@pytest.mark.parametrize("max_epochs", [1, 2, 3])
+@pytest.mark.parametrize("callback", [None, ModelCheckpoint])
+@foreign
+def test_the_checkpoint_of_the_original_model(max_epochs, callback, tmp_path):
+    saves = [] if callback is None else [callback(tmp_path / "saves")]
+    trained = fits.fit(Net(), fits.sides()["retain"], *saves, enable_checkpointing=bool(saves))
+    trained.save_checkpoint(tmp_path / "a")
+    strategy, module = GradientSurgery(), Net()
+    trainer = L.Trainer(**{**fits.QUIET, "max_epochs": max_epochs}, callbacks=[strategy])
+    with pytest.raises(ConfigurationError, match=REMEDY):
+        trainer.fit(module, fits.sides(), ckpt_path=tmp_path / "a")
+    assert strategy._session is None
+
+
+@pytest.mark.parametrize("other", [GradientDifference, GradientAscent])
+@foreign
+def test_a_checkpoint_of_another_strategy(other, tmp_path):
+    loaders = fits.sides()
+    data = {"forget": loaders["forget"]} if other is GradientAscent else loaders
+    fits.fit(Net(), data, other()).save_checkpoint(tmp_path / "a")
+    with pytest.raises(ConfigurationError, match=REMEDY):
+        L.Trainer(**fits.QUIET, callbacks=[GradientSurgery()]).fit(Net(), loaders, ckpt_path=tmp_path / "a")
+
+
+def test_weights_alone(tmp_path):
+    fits.fit(Net(), fits.sides(), GradientSurgery()).save_checkpoint(tmp_path / "a", weights_only=True)
+    module = Net()
+    with pytest.raises(
+        ConfigurationError, match=r"found one that holds weights only.*`save_weights_only=False`"
+    ):
+        L.Trainer(**fits.QUIET, callbacks=[GradientSurgery()]).fit(
+            module, fits.sides(), ckpt_path=tmp_path / "a"
+        )
+
+
+@foreign
+def test_last_of_a_folder_of_plain_training(tmp_path):
+    saves = ModelCheckpoint(tmp_path / "a", save_last=True)
+    fits.fit(Net(), fits.sides()["retain"], saves, enable_checkpointing=True)
+    again = ModelCheckpoint(tmp_path / "a", save_last=True)
+    trainer = L.Trainer(**{**fits.QUIET, "enable_checkpointing": True}, callbacks=[GradientSurgery(), again])
+    with (
+        pytest.warns(UserWarning, match="exists and is not empty"),
+        pytest.raises(ConfigurationError, match=REMEDY),
+    ):
+        trainer.fit(Net(), fits.sides(), ckpt_path="last")
+
+
+@pytest.mark.filterwarnings("ignore:.*there is no last checkpoint available")
+def test_last_of_an_empty_folder_begins_a_run(tmp_path):
+    saves = ModelCheckpoint(tmp_path, save_last=True)
+    module = Net()
+    trainer = L.Trainer(**{**fits.QUIET, "enable_checkpointing": True}, callbacks=[GradientSurgery(), saves])
+    trainer.fit(module, fits.sides(), ckpt_path="last")
+    assert trainer.global_step == 10
+
+
+def test_a_finished_run_with_more_epochs_goes_on(tmp_path):
+    whole = law.run(GradientSurgery(), max_epochs=3, module=law.WithoutMetrics, data=fresh)
+    part = law.run(GradientSurgery(), module=law.WithoutMetrics, data=fresh)
+    part.trainer.save_checkpoint(tmp_path / "a")
+    resumed = law.run(
+        GradientSurgery(),
+        ckpt_path=tmp_path / "a",
+        max_epochs=3,
+        module=law.WithoutMetrics,
+        data=fresh,
+        seed=1,
+    )
+    assert len(resumed.module.seen) == 5
+    law.agree(whole._replace(strategy=resumed.strategy), None, resumed)  # the planned number of steps differs
+
+
+def fresh():
+    data = law.own_data()
+    return {"retain": data.retain_dataloader(), "forget": data.forget_dataloader()}
+
+
+def test_a_finished_run_with_fewer_epochs_is_refused_by_lightning(tmp_path):
+    law.run(GradientSurgery(), module=law.WithoutMetrics, data=fresh).trainer.save_checkpoint(tmp_path / "a")
+    with pytest.raises(L.utilities.exceptions.MisconfigurationException, match="max_epochs=1"):
+        law.run(GradientSurgery(), ckpt_path=tmp_path / "a", max_epochs=1, data=fresh)
+
+
+def test_testing_a_checkpoint_of_anything_is_left_alone(tmp_path):
+    class Tested(Net):
+        def test_step(self, batch, batch_idx):
+            self.log("tested", self(batch[0]).mean())
+
+    fits.fit(Tested(), fits.sides()["retain"]).save_checkpoint(tmp_path / "a")
+    trainer = L.Trainer(**fits.QUIET, callbacks=[GradientSurgery()])
+    trainer.test(Tested(), fits.sides()["retain"], ckpt_path=tmp_path / "a", verbose=False)
+    assert "tested" in trainer.callback_metrics
