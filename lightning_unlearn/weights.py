@@ -68,6 +68,8 @@ def reshard(module: nn.Module) -> None:
 
     A forward pass without a backward leaves the gathered weights in their place: what is written there is lost.
     """
+    if not (torch.distributed.is_available() and torch.distributed.is_initialized()):
+        return
     for layer in module.modules():
         if hasattr(
             type(layer), "set_reshard_after_backward"

@@ -16,7 +16,7 @@ ROWS = [
 LINK = re.compile(r"\[`(test_\w+)`\]\(\.\./(tests/[\w/]+\.py)\)")
 
 
-def tests_in(path):
+def functions_of(path):
     """Names of the test functions of a file."""
     return {node.name for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.FunctionDef)}
 
@@ -33,7 +33,7 @@ def test_each_row_is_proved(row):
     links = LINK.findall(proof)
     assert links, "a row without a test"
     for name, path in links:
-        assert name in tests_in(ROOT / path), f"{name} is not in {path}"
+        assert name in functions_of(ROOT / path), f"{name} is not in {path}"
 
 
 def test_each_refusal_gives_a_reason():

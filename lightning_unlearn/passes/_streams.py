@@ -11,6 +11,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from lightning_unlearn.passes._numpy_stream import NumpyStream
+
 
 class Streams(NamedTuple):
     """A recorded state of all streams."""
@@ -18,7 +20,10 @@ class Streams(NamedTuple):
     cpu: Tensor
     device: Tensor | None
     python: Any
-    numpy: Any
+    numpy: NumpyStream
+
+
+_last: NumpyStream | None = None  # most often still the state of now
 
 
 def _device_module(device: torch.device) -> Any:
@@ -29,7 +34,9 @@ def record(device: torch.device) -> Streams:
     """The state of all streams now."""
     module = _device_module(device)
     on_device = None if module is None else module.get_rng_state(device)
-    return Streams(torch.get_rng_state(), on_device, random.getstate(), np.random.get_state())
+    global _last
+    _last = NumpyStream.now(_last)
+    return Streams(torch.get_rng_state(), on_device, random.getstate(), _last)
 
 
 def replay(streams: Streams, device: torch.device) -> None:
@@ -38,7 +45,7 @@ def replay(streams: Streams, device: torch.device) -> None:
     if streams.device is not None:
         _device_module(device).set_rng_state(streams.device, device)
     random.setstate(streams.python)
-    np.random.set_state(streams.numpy)
+    streams.numpy.replay()
 
 
 def start(device: torch.device, *key: int) -> None:
@@ -67,7 +74,7 @@ def isolated(device: torch.device) -> Iterator[None]:
 def to_plain(streams: Streams, device: torch.device) -> dict[str, Any]:
     """The recorded state as tensors and primitives, which load with `weights_only=True`."""
     version, words, gauss = streams.python
-    kind, keys, *rest = streams.numpy
+    kind, keys, *rest = streams.numpy.state
     return {
         "cpu": streams.cpu,
         "device": None if streams.device is None else [device.type, streams.device],
@@ -85,5 +92,5 @@ def from_plain(plain: dict[str, Any], device: torch.device) -> Streams:
         plain["cpu"],
         state if type_ == device.type else None,
         (version, tuple(words.tolist()), gauss),
-        (kind, keys.numpy().astype(np.uint32), *rest),
+        NumpyStream((kind, keys.numpy().astype(np.uint32), *rest)),
     )

@@ -23,6 +23,7 @@ class Buffers:
         self._saved = [
             (owner, name, buffer, buffer.clone())
             for owner in module.modules()
+            if owner._buffers  # most have none; asked twice a step
             for name, buffer in owner.named_buffers(recurse=False)
         ]
 

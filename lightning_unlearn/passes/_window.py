@@ -60,6 +60,8 @@ class MicroBatch:
 
 def _version(batch: Any) -> int:
     """Changes with every operation in place on a tensor of the batch."""
+    if type(batch) in (list, tuple) and all(isinstance(item, Tensor) for item in batch):  # most batches
+        return sum(0 if t.is_inference() else t._version for t in batch)
     versions: list[int] = []
     apply_to_collection(batch, Tensor, lambda t: versions.append(0 if t.is_inference() else t._version))
     return sum(versions)

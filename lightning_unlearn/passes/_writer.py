@@ -47,9 +47,7 @@ class Writer:
             direction = direction.mul_(torch.where(healthy, scale, torch.full_like(scale, float("nan"))))
         else:
             self._count(~healthy)
-            nothing = _nothing_like(direction, healthy)
-            safe = nothing if retain is None else _choose(finite[0], retain, nothing)
-            direction = _choose(healthy, direction, safe)
+            direction = _healthy_one(direction, healthy, retain, finite[0])
         if direction.names != tuple(parameters):
             raise UnlearningError(
                 "The direction must be aligned with the trainable parameters, found other names. Build it from the "
@@ -77,15 +75,17 @@ def _finite(shares: list[Tensor], *, sharded: bool) -> Tensor:
     return torch.isfinite(summed(stacked) if sharded else stacked)
 
 
-def _choose(condition: Tensor, one: Gradient, other: Gradient) -> Gradient:
-    if condition.device.type == "cpu":  # in host memory already: nothing to wait for, nothing to copy
-        return one if condition else other
-    return one.where(condition, other)
-
-
-def _nothing_like(direction: Gradient, condition: Tensor) -> Gradient:
-    if (
-        condition.device.type == "cpu"
-    ):  # an absent gradient makes the optimiser leave the weights alone altogether
+def _healthy_one(
+    direction: Gradient, healthy: Tensor, retain: Gradient | None, is_finite: Tensor
+) -> Gradient:
+    """`direction` if it is healthy, else `retain` if there is one and it is finite, else nothing."""
+    if healthy.device.type == "cpu":  # in host memory already: nothing to wait for, nothing to copy
+        if healthy:
+            return direction
+        if retain is not None and is_finite:
+            return retain
+        # an absent gradient makes the optimiser leave the weights alone altogether
         return Gradient(dict.fromkeys(direction.names))
-    return direction.map(lambda _, tensor: torch.zeros_like(tensor))
+    nothing = direction.map(lambda _, tensor: torch.zeros_like(tensor))
+    safe = nothing if retain is None else retain.where(is_finite, nothing)
+    return direction.where(healthy, safe)

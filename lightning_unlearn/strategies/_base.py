@@ -17,7 +17,7 @@ from lightning_unlearn.passes._reducer import of_wrapper
 from lightning_unlearn.passes._sides import SideName
 from lightning_unlearn.strategies import _checks
 from lightning_unlearn.strategies._constraint import Constraint
-from lightning_unlearn.strategies._diagnostics import log_diagnostics
+from lightning_unlearn.strategies._diagnostics import are_due, log_diagnostics
 from lightning_unlearn.strategies._tuning import Tunable
 
 
@@ -82,6 +82,7 @@ class UnlearningStrategy(Tunable, ABC):
         mode = arguments.one_of("batch_norm", batch_norm, ("train", "eval"))
         self.batch_norm = cast(Literal["train", "eval"], mode)
         self.diagnostics: dict[str, Tensor] = {}
+        self.reports = True  # whether `diagnostics` will be logged at this step
         self._started = self._combined = False
         self._reach_checked = self._forget_side_silent = False
 
@@ -227,6 +228,7 @@ class UnlearningStrategy(Tunable, ABC):
         session = self._attached
         forget, retain = session.sides()
         self._keep_unfrozen()
+        self.reports = are_due(trainer, self.progress.step)
         with torch.no_grad():
             direction = self.direction(cast(Side, forget), retain)  # None only for who needs no forget side
         if not isinstance(direction, Gradient):
@@ -238,7 +240,8 @@ class UnlearningStrategy(Tunable, ABC):
             self._check_reach(forget)
         session.write(direction)
         self._combined = True
-        log_diagnostics(trainer, pl_module, self.diagnostics, self.progress.step, session.optimizer)
+        if self.reports:
+            log_diagnostics(pl_module, self.diagnostics, session.optimizer)
 
     def _check_reach(self, forget: Side) -> None:
         if not self._reach_checked and forget.reaches_no_parameter:

@@ -20,7 +20,7 @@ from lightning_unlearn.strategies._by_tensor import combined_by_tensor
 class GradientStrategy(UnlearningStrategy):
     """A strategy that is a pure function of two gradients at the current weights: two in, one out.
 
-    It reports, at every step, `unlearn/grad_cosine` (of the forget objective's gradient u and the retain gradient,
+    It reports, at the steps that loggers write, `unlearn/grad_cosine` (of the forget objective's gradient u and the retain gradient,
     in [-1, 1]), `unlearn/conflict_rate` (share of the run's evaluations so far with a negative inner product) and
     `unlearn/removed_fraction` (see :meth:`removed_fraction`).
 
@@ -83,15 +83,26 @@ class GradientStrategy(UnlearningStrategy):
         assert retain is not None
         if self.granularity == "tensor":
             direction, cosine = combined_by_tensor(forget, retain, self.combine)
-            self.diagnostics = self._counted(cosine)
+            self.diagnostics = _shares(cosine, self._count(cosine < 0))
             return direction
         u, g = forget.gradient(), retain.gradient()
-        Gradient.dots((u, g), (u, u), (g, g))  # all at once: one all-reduce where gradients are sharded
-        cosine = u.cosine(g)
-        self.diagnostics = self._counted(cosine) | {"removed_fraction": self.removed_fraction(cosine)}
+        inner, *_ = Gradient.dots(
+            (u, g), (u, u), (g, g)
+        )  # all at once: one all-reduce where gradients are sharded
+        counts = self._count(inner < 0)
+        if self.reports:
+            cosine = u.cosine(g)
+            self.diagnostics = _shares(cosine, counts) | {"removed_fraction": self.removed_fraction(cosine)}
         return self.combine(u, g)
 
-    def _counted(self, cosine: Tensor) -> dict[str, Tensor]:
-        seen = torch.stack([(cosine < 0).double(), torch.ones_like(cosine)])
-        self.state["conflicts"] = counts = self.state.get("conflicts", 0) + seen  # conflicts, evaluations
-        return {"grad_cosine": cosine, "conflict_rate": counts[0] / counts[1]}
+    def _count(self, conflicts: Tensor) -> Tensor:
+        counts: Tensor | None = self.state.get("conflicts")  # those, and evaluations
+        if counts is None:
+            counts = self.state["conflicts"] = torch.zeros(2, dtype=torch.float64, device=conflicts.device)
+        counts[0] += conflicts
+        counts[1] += 1
+        return counts
+
+
+def _shares(cosine: Tensor, counts: Tensor) -> dict[str, Tensor]:
+    return {"grad_cosine": cosine, "conflict_rate": counts[0] / counts[1]}
