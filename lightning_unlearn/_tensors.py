@@ -12,6 +12,7 @@ from torch import Tensor
 
 Entries: TypeAlias = "Sequence[Tensor | None]"
 _HALF = (torch.float16, torch.bfloat16)
+_FULL = (torch.float32, torch.float64)
 
 _HAS_SHARDS = torch.distributed.is_available()
 if _HAS_SHARDS:
@@ -82,9 +83,25 @@ def inner_products(pairs: Sequence[tuple[Entries, Entries]]) -> list[Tensor]:
     """One 0-d float64 tensor a pair; one all-reduce for all of them if any entry is sharded."""
     vectors = [entries for pair in pairs for entries in pair]
     sharded = has_shards(*vectors)
+    if not sharded and (together := _plain_products(pairs)) is not None:
+        return together
     device = next((local(t).device for entries in vectors for t in entries if t is not None), None)
     shares = [share_of_product(left, right, sharded, device) for left, right in pairs]
     return list(summed(torch.stack(shares)).unbind()) if sharded else shares
+
+
+def _plain_products(pairs: Sequence[tuple[Entries, Entries]]) -> list[Tensor] | None:
+    """All inner products with as few operations as there can be; `None` where entries are absent, or differ in type."""
+    distinct = {id(entries): entries for pair in pairs for entries in pair}
+    tensors = [t for entries in distinct.values() for t in entries if t is not None]
+    has_all = len(tensors) == sum(len(entries) for entries in distinct.values()) > 0
+    if not has_all or tensors[0].dtype not in _FULL or any(t.dtype is not tensors[0].dtype for t in tensors):
+        return None
+    flat = {key: [t.reshape(-1) for t in entries if t is not None] for key, entries in distinct.items()}
+    terms = [
+        torch.dot(a, b) for one, other in pairs for a, b in zip(flat[id(one)], flat[id(other)], strict=True)
+    ]
+    return list(torch.stack(terms).view(len(pairs), -1).double().sum(1).unbind())
 
 
 def summed(shares: Tensor) -> Tensor:
@@ -114,12 +131,9 @@ def share_of_product(
 def _dot(a: Tensor, b: Tensor) -> Tensor:
     if a.is_complex():
         a, b = torch.view_as_real(a), torch.view_as_real(b)
-    a, b = a.reshape(-1), b.reshape(-1)
-    if (
-        a.dtype in _HALF
-    ):  # a float16 dot product is inf beyond 65504, and then the projection silently does nothing
+    if a.dtype in _HALF:  # a float16 dot product is inf beyond 65504, and then the projection does nothing
         a, b = a.float(), b.float()
-    return torch.dot(a, b)
+    return torch.dot(a.reshape(-1), b.reshape(-1))
 
 
 @torch.no_grad()

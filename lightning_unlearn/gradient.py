@@ -213,9 +213,7 @@ class Gradient:
         if when == "conflict":
             removes = removes & (inner < 0)
         # a non-finite product must come through as NaN, or the step would look healthy
-        healthy = torch.isfinite(inner) & torch.isfinite(square)
-        coefficient = torch.where(removes, inner / square, torch.zeros_like(inner))
-        return torch.where(healthy, coefficient, torch.full_like(inner, float("nan")))
+        return torch.where(removes, inner / square, 0.0) + (inner * 0.0 + square * 0.0)
 
     def keep(self, mask: Gradient | Mapping[str, Tensor]) -> Gradient:
         """The entries where `mask` (0/1 or bool, same shapes, by name) is true; zero elsewhere.

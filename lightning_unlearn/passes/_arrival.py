@@ -16,7 +16,7 @@ Visit: TypeAlias = Callable[[str, Tensor, Tensor], None]  # parameter name, its 
 
 @contextmanager
 def taken_on_arrival(
-    parameters: Mapping[str, nn.Parameter], scale: Tensor | None, loss: Tensor, visit: Visit | None
+    parameters: Mapping[str, nn.Parameter], scale: Tensor | None, loss: Tensor, visit: Visit
 ) -> Iterator[None]:
     """Call `visit` with each parameter's gradient, unscaled, once it is complete; `p.grad` is then empty again.
 
@@ -24,7 +24,7 @@ def taken_on_arrival(
         parameters: whose gradients.
         scale: the scaler's factor; `None` without one.
         loss: handed on to `visit`.
-        visit: `None` leaves the gradients where they are.
+        visit: takes the gradients.
     """
     seen: set[str] = set()
 
@@ -37,15 +37,13 @@ def taken_on_arrival(
             )
         seen.add(name)
         gradient, parameter.grad = parameter.grad, None
-        assert visit is not None
         assert gradient is not None
         visit(name, gradient if scale is None else gradient.mul_(1.0 / scale), loss)
 
     handles = []
-    if visit is not None:
-        for name, parameter in parameters.items():
-            take = functools.partial(hook, name)
-            handles.append(parameter.register_post_accumulate_grad_hook(take))  # type: ignore[no-untyped-call]
+    for name, parameter in parameters.items():
+        take = functools.partial(hook, name)
+        handles.append(parameter.register_post_accumulate_grad_hook(take))  # type: ignore[no-untyped-call]
     try:
         yield
     finally:

@@ -170,7 +170,9 @@ class Runner:
                         losses.append(whole(loss.detach()))
                         with (
                             averaged(self.trainer.strategy.model, side),
-                            taken_on_arrival(parameters, self.scale(), losses[-1], visit),
+                            nullcontext()
+                            if visit is None
+                            else taken_on_arrival(parameters, self.scale(), losses[-1], visit),
                         ):
                             self.backward(loss, parameters, vector, side)
             gradient = self.gradient(parameters)
@@ -219,7 +221,8 @@ class Runner:
         check_graph(loss, side)
         strategy, precision = self.trainer.strategy, self.trainer.precision_plugin
         scaler = getattr(precision, "scaler", None)
-        loss = loss / self.trainer.accumulate_grad_batches
+        parts = self.trainer.accumulate_grad_batches
+        loss = loss if parts == 1 else loss / parts
         loss = loss if scaler is None else scaler.scale(loss)
         with nullcontext() if vector is None else twice_differentiable():
             if vector is not None:

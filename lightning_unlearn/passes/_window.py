@@ -42,7 +42,8 @@ class MicroBatch:
 
     def half(self, side: str, device: torch.device, hold: str) -> Any:
         """The batch of one side, in containers of its own: a `training_step` may pop from the dict it is given."""
-        batch = apply_to_collection(self.halves[side], Tensor, lambda tensor: tensor)
+        batch = self.halves[side]
+        batch = list(batch) if _is_flat(batch) else apply_to_collection(batch, Tensor, lambda tensor: tensor)
         if _version(batch) != self.versions[side]:
             raise ConfigurationError(
                 f"`training_step` must not change the tensors of its batch in place, found the {side} batch changed when "
@@ -60,8 +61,13 @@ class MicroBatch:
 
 def _version(batch: Any) -> int:
     """Changes with every operation in place on a tensor of the batch."""
-    if type(batch) in (list, tuple) and all(isinstance(item, Tensor) for item in batch):  # most batches
+    if _is_flat(batch):
         return sum(0 if t.is_inference() else t._version for t in batch)
     versions: list[int] = []
     apply_to_collection(batch, Tensor, lambda t: versions.append(0 if t.is_inference() else t._version))
     return sum(versions)
+
+
+def _is_flat(batch: Any) -> bool:
+    """Whether it is a plain list of tensors, as most batches are: those need no search."""
+    return type(batch) is list and all(isinstance(item, Tensor) for item in batch)

@@ -46,18 +46,21 @@ class Writer:
             # whatever a strategy made of an inf, the scaler must see it: it then skips the step and lowers the scale
             direction = direction.mul_(torch.where(healthy, scale, torch.full_like(scale, float("nan"))))
         else:
-            self._count(~healthy)
+            if healthy.device.type != "cpu" or not healthy:
+                self._count(~healthy)
             direction = _healthy_one(direction, healthy, retain, finite[0])
         if direction.names != tuple(parameters):
             raise UnlearningError(
                 "The direction must be aligned with the trainable parameters, found other names. Build it from the "
                 "gradients of the sides."
             )
-        for name, tensor in direction.items():
-            parameter = parameters[name]
-            if tensor is not None and local(tensor).data_ptr() == local(parameter).data_ptr():
-                tensor = tensor.clone()  # weights as a direction: clipping would scale the model itself
-            parameter.grad = None if tensor is None else tensor.to(parameter.dtype)
+        for parameter, tensor in zip(parameters.values(), direction.tensors, strict=True):
+            if tensor is not None:
+                if local(tensor).data_ptr() == local(parameter).data_ptr():
+                    tensor = tensor.clone()  # weights as a direction: clipping would scale the model itself
+                elif tensor.dtype is not parameter.dtype:
+                    tensor = tensor.to(parameter.dtype)
+            parameter.grad = tensor
 
     def _count(self, unhealthy: Tensor) -> None:
         count = unhealthy.long()
