@@ -1,7 +1,9 @@
 """One thread, seeded streams, and nothing of one test left to the next."""
 
 import logging
+import os
 import random
+from collections.abc import Iterator
 
 import numpy as np
 import pytest
@@ -21,8 +23,14 @@ def _single_thread() -> None:
 
 
 @pytest.fixture(autouse=True)
-def _seeded() -> None:
-    """Every test starts from the same four streams, whichever ran before it."""
+def _seeded() -> Iterator[None]:
+    """Every test starts from the same four streams, whichever ran before it, and leaves no seed to the next.
+
+    `seed_everything` writes to the environment: from then on Lightning seeds every process it starts alike.
+    """
     random.seed(0)
     np.random.seed(0)
     torch.manual_seed(0)
+    yield
+    for name in ("PL_GLOBAL_SEED", "PL_SEED_WORKERS"):
+        os.environ.pop(name, None)

@@ -7,7 +7,6 @@ import gzip
 import inspect
 import json
 import logging
-import os
 import re
 import sys
 from pathlib import Path
@@ -46,8 +45,6 @@ def alone_in_a_folder(tmp_path, monkeypatch):
     for key, recipe in _task._RECIPES.items():
         small = dataclasses.replace(recipe, epochs=1, unlearning_steps=2, every_n_steps=1, retain_floor=0.0)
         monkeypatch.setitem(_task._RECIPES, key, small)
-    for name in ("PL_GLOBAL_SEED", "PL_SEED_WORKERS"):
-        monkeypatch.setenv(name, os.environ.get(name, "0"))
     # LightningCLI calls jsonargparse by names that its newer versions deprecate
     monkeypatch.setenv("JSONARGPARSE_DEPRECATION_WARNINGS", "off")
     monkeypatch.chdir(tmp_path)

@@ -3,7 +3,6 @@
 import csv
 import dataclasses
 import json
-import os
 import signal
 
 import pytest
@@ -31,10 +30,8 @@ QUIET = Console(quiet=True)
 
 
 @pytest.fixture(autouse=True)
-def restored(monkeypatch):
-    """`seed_everything` writes to the environment; Lightning's interrupt ignores SIGINT from then on."""
-    for name in ("PL_GLOBAL_SEED", "PL_SEED_WORKERS"):
-        monkeypatch.setenv(name, os.environ.get(name, "0"))
+def restored():
+    """Lightning's interrupt ignores SIGINT from then on."""
     handler = signal.getsignal(signal.SIGINT)
     yield
     signal.signal(signal.SIGINT, handler)
