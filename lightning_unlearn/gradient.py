@@ -20,6 +20,8 @@ from lightning_unlearn._tensors import (
     beside_shards,
     has_shards,
     inner_products,
+    no_grad,
+    on_host,
     placed_like,
     scale_,
     share_of_product,
@@ -209,11 +211,7 @@ class Gradient:
         """The number `c` for which `c * other` is what :meth:`project_off` takes away; 0-d, float64."""
         _checks.one_of("when", when, ("always", "conflict"))
         inner, square = Gradient.dots((self, other), (other, other))
-        removes = square >= torch.finfo(square.dtype).tiny
-        if when == "conflict":
-            removes = removes & (inner < 0)
-        # a non-finite product must come through as NaN, or the step would look healthy
-        return torch.where(removes, inner / square, 0.0) + (inner * 0.0 + square * 0.0)
+        return _quotient(inner, square, only_negative=when == "conflict")
 
     def keep(self, mask: Gradient | Mapping[str, Tensor]) -> Gradient:
         """The entries where `mask` (0/1 or bool, same shapes, by name) is true; zero elsewhere.
@@ -229,7 +227,7 @@ class Gradient:
 
         return self.map(select)
 
-    @torch.no_grad()
+    @no_grad
     def map(self, fn: Callable[[str, Tensor], Tensor]) -> Gradient:
         """Apply `fn(parameter name, tensor)` to every entry that is present.
 
@@ -276,3 +274,17 @@ class Gradient:
             raise ValueError(
                 f"`other` must be aligned with the same parameters, found a difference in {differing[:3]}."
             )
+
+
+def _quotient(inner: Tensor, square: Tensor, *, only_negative: bool) -> Tensor:
+    """`inner / square`, and 0 where the square is 0 or, with `only_negative`, where `inner` is not below 0."""
+    a, b = on_host(inner), on_host(square)
+    tiny = torch.finfo(square.dtype).tiny
+    # a non-finite product must come through as NaN, or the step would look healthy
+    if isinstance(a, Tensor) or isinstance(b, Tensor):
+        removes = square >= tiny
+        if only_negative:
+            removes = removes & (inner < 0)
+        return torch.where(removes, inner / square, 0.0) + (inner * 0.0 + square * 0.0)
+    quotient = a / b if b >= tiny and (a < 0 or not only_negative) else 0.0
+    return square.new_tensor(quotient + (a * 0.0 + b * 0.0))

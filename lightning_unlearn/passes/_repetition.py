@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import nullcontext
 
-import torch
 from torch import nn
 
 from lightning_unlearn.errors import ConfigurationError
 from lightning_unlearn.gradient import Gradient
 from lightning_unlearn.passes._arrival import Visit
-from lightning_unlearn.passes._runner import LossFunction, Result, Runner
+from lightning_unlearn.passes._runner import LossFunction, Result, Runner, mean_of
 from lightning_unlearn.passes._sides import SideName
 from lightning_unlearn.passes._window import MicroBatch
 from lightning_unlearn.weights import shifted
@@ -57,7 +56,7 @@ class Repetition:
             gradient = gradient.clone()
         losses = [micro.loss for micro in self._window if micro.loss is not None]
         share = len(losses) / self._runner.trainer.accumulate_grad_batches
-        return Result(gradient, torch.stack(losses).mean() if losses else None, share)
+        return Result(gradient, mean_of(losses), share)
 
     def passed(
         self,

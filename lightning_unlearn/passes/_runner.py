@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any, Literal, NamedTuple, TypeAlias
 
 import torch
@@ -150,16 +150,17 @@ class Runner:
         parameters = self.parameters()
         micro_batches = [(j, micro) for j, micro in enumerate(window) if side in micro.halves]
         losses: list[Tensor] = []
-        with ExitStack() as stack:
-            kind = "gradient" if vector is None else "hessian_vector_product"
-            profiler: Profiler = self.trainer.profiler  # type: ignore[attr-defined]  # set by one of its connectors
-            stack.enter_context(profiler.profile(f"[unlearn]{side}_{kind}"))
-            stack.enter_context(self.marked_busy())
-            stack.enter_context(_streams.isolated(self.device))
-            stack.enter_context(no_trace(self.module))
-            stack.enter_context(self.normalised(side))
-            stack.enter_context(self._gradients_aside())
-            stack.enter_context(torch.enable_grad())
+        kind = "gradient" if vector is None else "hessian_vector_product"
+        profiler: Profiler = self.trainer.profiler  # type: ignore[attr-defined]  # set by one of its connectors
+        with (
+            profiler.profile(f"[unlearn]{side}_{kind}"),
+            self.marked_busy(),
+            _streams.isolated(self.device),
+            no_trace(self.module),
+            self.normalised(side),
+            self._gradients_aside(),
+            torch.enable_grad(),
+        ):
             for n, (j, micro) in enumerate(micro_batches):
                 self.position = j
                 self._enter(micro, None if repeats else (self._seed, step, j, self.replica))
@@ -180,7 +181,7 @@ class Runner:
         if self.reuses_gradient_memory:
             gradient = gradient.clone()
         share = len(losses) / self.trainer.accumulate_grad_batches
-        return Result(gradient, torch.stack(losses).mean() if losses else None, share)
+        return Result(gradient, mean_of(losses), share)
 
     def _enter(self, micro: MicroBatch, key: tuple[int, ...] | None) -> None:
         assert micro.streams is not None
@@ -197,7 +198,8 @@ class Runner:
 
     def normalised(self, side: str) -> AbstractContextManager[None]:
         """Batch normalisation in the mode that the side's passes are to have."""
-        return batch_norm_evaluating(self.module, side == "forget" and self._batch_norm == "eval")
+        evaluates = side == "forget" and self._batch_norm == "eval"
+        return batch_norm_evaluating(self.module) if evaluates else nullcontext()
 
     def substituted(self, loss_function: LossFunction | None, index: int) -> AbstractContextManager[None]:
         """The wrapper of a Trainer strategy looks up `training_step`: that is where another loss must stand."""
@@ -262,6 +264,13 @@ class Runner:
 
     def logged(self, batch: Any, log: bool) -> AbstractContextManager[None]:
         return self.router.renamed(batch) if log else self.router.dropped()
+
+
+def mean_of(losses: list[Tensor]) -> Tensor | None:
+    """The mean of the window's losses, `None` if there was none."""
+    if len(losses) < 2:
+        return losses[0] if losses else None
+    return torch.stack(losses).mean()
 
 
 def check_graph(loss: Tensor, side: str) -> None:

@@ -46,7 +46,9 @@ class Metrics:
     def __init__(self, module: nn.Module) -> None:
         self._saved: list[tuple[Metric, dict[str, Any]]] = []
         for metric in module.modules():
-            if isinstance(metric, Metric):
+            if (
+                Metric in type(metric).__mro__
+            ):  # asked of every module twice a step, and `isinstance` is slow for this class
                 state = {name: _copied(value) for name, value in metric.metric_state.items()}
                 plain = {  # some metrics count outside of their states
                     name: value.detach().clone() if isinstance(value, Tensor) else value
@@ -78,9 +80,9 @@ def _copied(value: Any) -> Any:
 
 
 @contextmanager
-def batch_norm_evaluating(module: nn.Module, active: bool) -> Iterator[None]:
-    """Batch normalisation uses its running statistics for the length of the block, if `active`."""
-    layers = [m for m in module.modules() if isinstance(m, _BatchNorm) and m.training] if active else []
+def batch_norm_evaluating(module: nn.Module) -> Iterator[None]:
+    """Batch normalisation uses its running statistics for the length of the block."""
+    layers = [m for m in module.modules() if isinstance(m, _BatchNorm) and m.training]
     for layer in layers:
         layer.eval()
     try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 import torch
@@ -39,16 +40,17 @@ class Writer:
         shares = [share for side in sides.values() for share in side.shares_of_squares()]
         shares.append(direction.share_of_square())
         fallback = [] if retain is None else [retain.remembered_share()]
-        # one all-reduce for all of them where parameters are sharded
-        finite = _finite([*fallback, *shares], sharded=has_shards(list(parameters.values())))
-        healthy = finite[len(fallback) :].all()
+        squares = torch.stack([*fallback, *shares])
+        if has_shards(list(parameters.values())):
+            squares = summed(squares)  # one all-reduce for all of them
         if scale is not None:
             # whatever a strategy made of an inf, the scaler must see it: it then skips the step and lowers the scale
+            healthy = torch.isfinite(squares).all()
             direction = direction.mul_(torch.where(healthy, scale, torch.full_like(scale, float("nan"))))
+        elif squares.device.type == "cpu":
+            direction = self._chosen_on_host(direction, retain, squares)
         else:
-            if healthy.device.type != "cpu" or not healthy:
-                self._count(~healthy)
-            direction = _healthy_one(direction, healthy, retain, finite[0])
+            direction = self._chosen_on_device(direction, retain, squares)
         if direction.names != tuple(parameters):
             raise UnlearningError(
                 "The direction must be aligned with the trainable parameters, found other names. Build it from the "
@@ -62,33 +64,28 @@ class Writer:
                     tensor = tensor.to(parameter.dtype)
             parameter.grad = tensor
 
+    def _chosen_on_host(self, direction: Gradient, retain: Gradient | None, squares: Tensor) -> Gradient:
+        """`direction` if it is healthy, else `retain` if there is one and it is finite, else nothing."""
+        finite = [math.isfinite(square) for square in squares.tolist()]
+        if all(finite[0 if retain is None else 1 :]):
+            return direction
+        self._count(torch.ones((), dtype=torch.long))
+        # an absent gradient makes the optimiser leave the weights alone altogether
+        return retain if retain is not None and finite[0] else Gradient(dict.fromkeys(direction.names))
+
+    def _chosen_on_device(self, direction: Gradient, retain: Gradient | None, squares: Tensor) -> Gradient:
+        """The same without waiting for the device; nothing is then a zero."""
+        finite = torch.isfinite(squares)
+        healthy = finite[0 if retain is None else 1 :].all()
+        self._count((~healthy).long())
+        nothing = direction.map(lambda _, tensor: torch.zeros_like(tensor))
+        safe = nothing if retain is None else retain.where(finite[0], nothing)
+        return direction.where(healthy, safe)
+
     def _count(self, unhealthy: Tensor) -> None:
-        count = unhealthy.long()
-        self._unhealthy = count if self._unhealthy is None else self._unhealthy + count
+        self._unhealthy = unhealthy if self._unhealthy is None else self._unhealthy + unhealthy
 
     def take_unhealthy(self) -> int:
         """Number of non-finite windows since the last call; synchronises with the device."""
         count, self._unhealthy = self._unhealthy, None
         return 0 if count is None else int(count)
-
-
-def _finite(shares: list[Tensor], *, sharded: bool) -> Tensor:
-    """Which of these squares, of which every process has a share, are finite."""
-    stacked = torch.stack(shares)
-    return torch.isfinite(summed(stacked) if sharded else stacked)
-
-
-def _healthy_one(
-    direction: Gradient, healthy: Tensor, retain: Gradient | None, is_finite: Tensor
-) -> Gradient:
-    """`direction` if it is healthy, else `retain` if there is one and it is finite, else nothing."""
-    if healthy.device.type == "cpu":  # in host memory already: nothing to wait for, nothing to copy
-        if healthy:
-            return direction
-        if retain is not None and is_finite:
-            return retain
-        # an absent gradient makes the optimiser leave the weights alone altogether
-        return Gradient(dict.fromkeys(direction.names))
-    nothing = direction.map(lambda _, tensor: torch.zeros_like(tensor))
-    safe = nothing if retain is None else retain.where(is_finite, nothing)
-    return direction.where(healthy, safe)

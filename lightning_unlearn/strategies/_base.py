@@ -238,7 +238,8 @@ class UnlearningStrategy(Tunable, ABC):
             )
         if forget is not None:
             self._check_reach(forget)
-        session.write(direction)
+        with torch.no_grad():
+            session.write(direction)
         self._combined = True
         if self.reports:
             log_diagnostics(pl_module, self.diagnostics, session.optimizer)

@@ -83,26 +83,25 @@ class GradientStrategy(UnlearningStrategy):
         assert retain is not None
         if self.granularity == "tensor":
             direction, cosine = combined_by_tensor(forget, retain, self.combine)
-            self.diagnostics = _shares(cosine, self._count(cosine < 0))
+            self._count(cosine < 0)
+            self.diagnostics = self._shares(cosine)
             return direction
         u, g = forget.gradient(), retain.gradient()
-        inner, *_ = Gradient.dots(
-            (u, g), (u, u), (g, g)
-        )  # all at once: one all-reduce where gradients are sharded
-        counts = self._count(inner < 0)
+        # all at once: one all-reduce where gradients are sharded
+        inner, *_ = Gradient.dots((u, g), (u, u), (g, g))
+        self._count(inner < 0)
         if self.reports:
             cosine = u.cosine(g)
-            self.diagnostics = _shares(cosine, counts) | {"removed_fraction": self.removed_fraction(cosine)}
+            self.diagnostics = self._shares(cosine) | {"removed_fraction": self.removed_fraction(cosine)}
         return self.combine(u, g)
 
-    def _count(self, conflicts: Tensor) -> Tensor:
-        counts: Tensor | None = self.state.get("conflicts")  # those, and evaluations
-        if counts is None:
-            counts = self.state["conflicts"] = torch.zeros(2, dtype=torch.float64, device=conflicts.device)
-        counts[0] += conflicts
-        counts[1] += 1
-        return counts
+    def _count(self, conflicts: Tensor) -> None:
+        if "conflicts" not in self.state:
+            self.state["conflicts"] = torch.zeros((), dtype=torch.float64, device=conflicts.device)
+            self.state["evaluations"] = 0
+        self.state["conflicts"] += conflicts
+        self.state["evaluations"] += 1
 
-
-def _shares(cosine: Tensor, counts: Tensor) -> dict[str, Tensor]:
-    return {"grad_cosine": cosine, "conflict_rate": counts[0] / counts[1]}
+    def _shares(self, cosine: Tensor) -> dict[str, Tensor]:
+        rate = self.state["conflicts"] / self.state["evaluations"]
+        return {"grad_cosine": cosine, "conflict_rate": rate}
