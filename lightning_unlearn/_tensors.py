@@ -14,7 +14,6 @@ from torch import Tensor
 Entries: TypeAlias = "Sequence[Tensor | None]"
 _HALF = (torch.float16, torch.bfloat16)
 _FULL = (torch.float32, torch.float64)
-_SMALL = 2**14  # elements
 _PLAIN = (Tensor, torch.nn.Parameter)
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
@@ -112,14 +111,6 @@ def _plain_products(pairs: Sequence[tuple[Entries, Entries]]) -> list[Tensor] | 
     has_all = len(tensors) == sum(len(entries) for entries in distinct.values()) > 0
     if not has_all or tensors[0].dtype not in _FULL or any(t.dtype is not tensors[0].dtype for t in tensors):
         return None
-    if sum(t.numel() for t in tensors) <= _SMALL:  # then calls cost more than numbers
-        rows = {key: row for row, key in enumerate(distinct)}
-        vectors = [
-            torch.cat([t.reshape(-1) for t in entries if t is not None]) for entries in distinct.values()
-        ]
-        matrix = torch.stack(vectors).double()
-        products = matrix @ matrix.T
-        return [products[rows[id(one)], rows[id(other)]] for one, other in pairs]
     flat = {key: [t.reshape(-1) for t in entries if t is not None] for key, entries in distinct.items()}
     terms = [
         torch.dot(a, b) for one, other in pairs for a, b in zip(flat[id(one)], flat[id(other)], strict=True)
@@ -159,16 +150,19 @@ def _dot(a: Tensor, b: Tensor) -> Tensor:
     return torch.dot(a.reshape(-1), b.reshape(-1))
 
 
-def on_host(scalar: float | Tensor) -> float | Tensor:
-    """`scalar` as a number if reading it does not wait for a device."""
-    known = isinstance(scalar, Tensor) and scalar.device.type == "cpu" and not scalar.is_complex()
-    return scalar.item() if known else scalar  # type: ignore[union-attr]
+def on_host(scalar: float | Tensor, *beside: Entries) -> float | Tensor:
+    """`scalar` as a number if reading it does not wait for a device, and arithmetic with numbers is as exact `beside`."""
+    if not isinstance(scalar, Tensor) or scalar.device.type != "cpu" or scalar.is_complex():
+        return scalar
+    # torch rounds a number to the format of the tensor: in bfloat16 it is then off by 0.4 %
+    rounds = any(t is not None and t.dtype in _HALF for entries in beside for t in entries)
+    return scalar if rounds else scalar.item()
 
 
 @no_grad
 def add_(target: Entries, other: Entries, weight: float | Tensor) -> list[Tensor | None]:
     """`target + weight * other`, in place where `target` is present; the list of results."""
-    weight = on_host(weight)
+    weight = on_host(weight, target, other)
     both = [
         (local(a), local(b)) for a, b in zip(target, other, strict=True) if a is not None and b is not None
     ]
@@ -188,7 +182,7 @@ def add_(target: Entries, other: Entries, weight: float | Tensor) -> list[Tensor
 @no_grad
 def scale_(target: Entries, factor: float | Tensor) -> None:
     """`factor * target`, in place."""
-    factor = on_host(factor)
+    factor = on_host(factor, target)
     present = [local(t) for t in target if t is not None]
     if not isinstance(factor, Tensor):
         if present:
@@ -202,7 +196,7 @@ def scale_(target: Entries, factor: float | Tensor) -> None:
 
 
 def _add_one(a: Tensor, b: Tensor, weight: Tensor) -> None:
-    if a.dtype in _HALF:  # a coefficient rounded to bfloat16 is off by 0.4 %
+    if a.dtype in _HALF:
         a.copy_(a.float() + b.float() * weight.float())
     else:  # takes the coefficient from the device: no synchronisation, no temporary
         a.addcmul_(b, weight.to(a.dtype))

@@ -8,7 +8,8 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from lightning_unlearn import Gradient
+from lightning_unlearn import Gradient, _tensors
+from lightning_unlearn import gradient as gradient_module
 from tests._gradients import SHAPES, equal, partial, random_gradient
 
 
@@ -129,23 +130,40 @@ def everything(u, g):
     yield u.remembered_share()
 
 
-def test_nothing_waits_for_the_device(monkeypatch):
+READS = ("item", "__bool__", "__float__", "__int__", "__index__", "tolist", "numpy", "cpu", "nonzero")
+
+
+@pytest.fixture
+def scalars_on_a_device(monkeypatch):
+    """Scalars in host memory count as scalars on an accelerator: what reads one waits for the device."""
+
     def refuse(*_, **__):
         raise AssertionError("a host synchronisation")
 
-    for name in (
-        "item",
-        "__bool__",
-        "__float__",
-        "__int__",
-        "__index__",
-        "tolist",
-        "numpy",
-        "cpu",
-        "nonzero",
-    ):
+    for module in (_tensors, gradient_module):
+        monkeypatch.setattr(module, "on_host", lambda scalar, *_: scalar)
+    for name in READS:
         monkeypatch.setattr(torch.Tensor, name, refuse)
+    yield
+    monkeypatch.undo()
+
+
+def test_nothing_waits_for_the_device(scalars_on_a_device):
     assert len(list(everything(random_gradient(0), partial(1, "layer.bias")))) == 20
+
+
+@pytest.mark.parametrize("seeds", [(0, 1), (0, 2), (3, 1)])
+@pytest.mark.parametrize("scale", [0.0, 1.0, float("inf"), float("nan")])
+def test_a_device_computes_what_the_host_does(seeds, scale, request):
+    operands = random_gradient(seeds[0]), random_gradient(seeds[1], scale)
+    on_host = list(everything(*(g.clone() for g in operands)))
+    request.getfixturevalue("scalars_on_a_device")
+    on_device = list(everything(*(g.clone() for g in operands)))
+    request.getfixturevalue("monkeypatch").undo()
+    assert len(on_host) == 20
+    for one, other in zip(on_host, on_device, strict=True):
+        for a, b in zip(*(getattr(x, "tensors", [x]) for x in (one, other)), strict=True):
+            assert torch.allclose(a, b, rtol=1e-14, atol=1e-14, equal_nan=True)
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32, torch.float64])
