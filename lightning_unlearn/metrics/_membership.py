@@ -4,17 +4,16 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torchmetrics import Metric
-from torchmetrics.utilities import dim_zero_cat
 from typing_extensions import override
 
+from lightning_unlearn.metrics._base import SampleMetric
 from lightning_unlearn.metrics.functional._membership import (
     _membership_validate_args,
     membership_inference_accuracy,
 )
 
 
-class MembershipInferenceAccuracy(Metric):
+class MembershipInferenceAccuracy(SampleMetric):
     """Accuracy of a logistic regression that guesses from a sample's loss whether the sample was trained on.
 
     Modular twin of `lightning_unlearn.metrics.functional.membership_inference_accuracy`, which says what is
@@ -41,9 +40,10 @@ class MembershipInferenceAccuracy(Metric):
         tensor(1.)
     """
 
+    measures = "How well a logistic regression on the loss tells forget samples from unseen ones."
+    target = 0.5
+    citation = "Kurmanji et al., Towards Unbounded Machine Unlearning, NeurIPS 2023"
     higher_is_better = None
-    is_differentiable = False
-    full_state_update = False
     plot_lower_bound = 0.0
     plot_upper_bound = 1.0
 
@@ -52,11 +52,9 @@ class MembershipInferenceAccuracy(Metric):
 
     def __init__(self, folds: int = 5, seed: int = 0, **kwargs: Any) -> None:
         _membership_validate_args(folds)
-        super().__init__(**kwargs)
+        super().__init__("losses", "member", **kwargs)
         self.folds = folds
         self.seed = seed
-        self.add_state("losses", default=[], dist_reduce_fx="cat")
-        self.add_state("member", default=[], dist_reduce_fx="cat")
 
     @override
     def update(self, losses: Tensor, member: Tensor) -> None:
@@ -75,13 +73,12 @@ class MembershipInferenceAccuracy(Metric):
                 f"`losses` and `member` must have the same shape (N,), found {tuple(losses.shape)} and "
                 f"{tuple(member.shape)}. Pass one loss and one flag for each sample."
             )
-        self.losses.append(losses.detach())
-        self.member.append(member)
+        self._keep(losses=losses, member=member)
 
     @override
     def compute(self) -> Tensor:
         """The accuracy over all samples so far: 0-d float tensor in [0, 1]."""
-        losses, member = dim_zero_cat(self.losses), dim_zero_cat(self.member)
+        losses, member = self._kept("losses"), self._kept("member")
         return membership_inference_accuracy(
             losses[member], losses[~member], folds=self.folds, seed=self.seed
         )

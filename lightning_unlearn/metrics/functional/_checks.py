@@ -1,0 +1,42 @@
+"""Checks of metric inputs; each raises one sentence: name, requirement, found, remedy."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+
+def finite_samples(name: str, values: Tensor, *, ndim: int = 1, least: int = 1) -> Tensor:
+    """`values` in float64, if they are `least` finite rows of `ndim` dimensions."""
+    shape = ("(N,)", "(N, C)", "(N, C, D)")[ndim - 1]
+    if values.ndim != ndim:
+        raise ValueError(
+            f"`{name}` must have the shape {shape}, found {tuple(values.shape)}. Pass one row for each sample."
+        )
+    if len(values) < least:
+        raise ValueError(
+            f"`{name}` must hold at least {least} samples, found {len(values)}. Pass more samples."
+        )
+    values = values.detach().double()
+    bad = int((~values.isfinite()).flatten(1).any(1).sum()) if ndim > 1 else int((~values.isfinite()).sum())
+    if bad:
+        raise ValueError(
+            f"`{name}` must be finite, found {bad} of {len(values)} samples that are not. Compute them in float32, or "
+            "leave those samples out."
+        )
+    return values
+
+
+def logits_and_labels(logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+    """Logits (N, C) in float64 and integer labels (N,) below C."""
+    logits = finite_samples("logits", logits, ndim=2, least=0)
+    if labels.is_floating_point() or labels.shape != logits.shape[:1]:
+        raise ValueError(
+            f"`labels` must be integers of shape ({len(logits)},), found {labels.dtype} of shape {tuple(labels.shape)}. "
+            "Pass the class of each sample."
+        )
+    if len(labels) and not (int(labels.min()) >= 0 and int(labels.max()) < logits.shape[1]):
+        raise ValueError(
+            f"`labels` must be between 0 and {logits.shape[1] - 1}, found {int(labels.min())} to {int(labels.max())}. "
+            "Pass class indices."
+        )
+    return logits, labels.long()
