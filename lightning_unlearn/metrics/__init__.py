@@ -1,13 +1,29 @@
 """Forgetting and fidelity metrics as torchmetrics classes; `metrics.functional` has them as functions."""
 
 from lightning_unlearn.metrics._base import UnlearningMetric
+from lightning_unlearn.metrics._linear_cka import LinearCKA
+from lightning_unlearn.metrics._linear_probe import LinearProbeAccuracy
 from lightning_unlearn.metrics._membership import MembershipInferenceAccuracy
 from lightning_unlearn.metrics._membership_roc import MembershipAdvantage, MembershipAUC, MembershipTPR
+from lightning_unlearn.metrics._reference import (
+    ActivationDistance,
+    PredictionAgreement,
+    ReferenceJSDivergence,
+    ReferenceKLDivergence,
+)
+from lightning_unlearn.metrics._zero_retrain_forgetting import ZeroRetrainForgetting
 
 __all__ = [
+    "ActivationDistance",
+    "LinearCKA",
+    "LinearProbeAccuracy",
     "MembershipAUC",
     "MembershipAdvantage",
     "MembershipInferenceAccuracy",
     "MembershipTPR",
+    "PredictionAgreement",
+    "ReferenceJSDivergence",
+    "ReferenceKLDivergence",
     "UnlearningMetric",
+    "ZeroRetrainForgetting",
 ]

@@ -1,5 +1,7 @@
 """Metrics as functions: tensors in, one number out."""
 
+from lightning_unlearn.metrics.functional._linear_cka import linear_cka
+from lightning_unlearn.metrics.functional._linear_probe import linear_probe_accuracy
 from lightning_unlearn.metrics.functional._membership import membership_inference_accuracy
 from lightning_unlearn.metrics.functional._membership_roc import (
     membership_advantage,
@@ -14,10 +16,25 @@ from lightning_unlearn.metrics.functional._membership_scores import (
     negative_entropy,
     negative_modified_entropy,
 )
+from lightning_unlearn.metrics.functional._reference import (
+    activation_distance,
+    prediction_agreement,
+    reference_js_divergence,
+    reference_kl_divergence,
+)
+from lightning_unlearn.metrics.functional._relearning import anamnesis_index, relearn_time
+from lightning_unlearn.metrics.functional._tug_of_war import average_gap, tow
+from lightning_unlearn.metrics.functional._weight_distance import weight_distance
+from lightning_unlearn.metrics.functional._zero_retrain_forgetting import zero_retrain_forgetting
 
 __all__ = [
+    "activation_distance",
+    "anamnesis_index",
+    "average_gap",
     "confidence",
     "correctness",
+    "linear_cka",
+    "linear_probe_accuracy",
     "log_likelihood",
     "logit_gap",
     "membership_advantage",
@@ -26,4 +43,11 @@ __all__ = [
     "membership_tpr",
     "negative_entropy",
     "negative_modified_entropy",
+    "prediction_agreement",
+    "reference_js_divergence",
+    "reference_kl_divergence",
+    "relearn_time",
+    "tow",
+    "weight_distance",
+    "zero_retrain_forgetting",
 ]
