@@ -219,6 +219,13 @@ def test_cka_of_features_without_structure_is_undefined(flat):
     assert linear_cka(normal(9, 2), flat).isnan()
 
 
+@pytest.mark.parametrize("count", range(4, 30))
+@pytest.mark.parametrize("value", [0.1, -1e7 / 3, 1e-200])
+def test_cka_of_equal_features_is_undefined_however_their_mean_is_rounded(count, value):
+    flat = torch.full((count, 3), value, dtype=torch.float64)
+    assert linear_cka(flat, normal(count, 2)).isnan()
+
+
 def test_cka_refuses():
     with pytest.raises(ValueError, match="`features` must hold at least 4 samples, found 3"):
         linear_cka(normal(3, 2), normal(3, 2))

@@ -63,13 +63,13 @@ def _linear_cka_validate(
 
 
 def _normalised(features: Tensor) -> Tensor:
-    """Centred, and with `‖XᵀX‖_F = 1`, so that what rounding leaves of equal features is told from a difference."""
-    largest = features.abs().amax().clamp_min(torch.finfo(features.dtype).tiny) if features.numel() else 1
-    scaled = features / largest
+    """Centred, and with `‖XᵀX‖_F = 1`, or 0 where all rows are equal."""
+    # the first row goes before the mean, whose rounding would leave something of equal rows
+    shifted = features - features[0]
+    if not shifted.any():
+        return shifted
+    scaled = shifted / shifted.abs().amax()
     centred = scaled - scaled.mean(0)
-    # equal up to rounding of their mean
-    if centred.numel() == 0 or centred.abs().amax() <= len(features) * torch.finfo(features.dtype).eps:
-        return torch.zeros_like(centred)
     return centred / _squared_product(centred, centred) ** 0.25
 
 

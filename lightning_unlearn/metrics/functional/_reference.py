@@ -66,8 +66,8 @@ def reference_js_divergence(logits: Tensor, reference_logits: Tensor) -> Tensor:
     `JS(p, q) = ½ KL(p‖m) + ½ KL(q‖m)` with `m = ½ (p + q)`, in nats. It is symmetric and bounded.
 
     Source: Chundawat et al., AAAI 2023. Their code differs in two ways. It takes the mean where the definition has a sum
-    over classes (the default reduction of `kl_div`), so that its numbers are C times too small; and it turns the
-    direction round, `½ KL(m‖p) + ½ KL(m‖q)`, which is unbounded, and infinite once a probability underflows.
+    over classes (the default reduction of `kl_div`), which divides by C; and it turns the direction round,
+    `½ KL(m‖p) + ½ KL(m‖q)`, which is unbounded, and infinite once a probability underflows.
 
     Arguments and errors are those of :func:`activation_distance`.
 

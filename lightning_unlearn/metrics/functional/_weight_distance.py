@@ -30,12 +30,12 @@ def weight_distance(state: Mapping[str, Tensor], reference_state: Mapping[str, T
 
     Where the reference's norm is 0 the distance is 0 if the layer's is 0, too, and infinite otherwise. Unlike distances
     of outputs it sees changes that do not matter, such as permuted units: two models retrained with different seeds are
-    far apart. The published distance is not divided by the norm, and so depends on the layer's size.
+    far apart.
 
     There is no modular twin: this looks at weights, not at samples, and has nothing to gather over batches or processes.
 
     Source: layer-wise distance of Tarun et al., "Fast Yet Effective Machine Unlearning", TNNLS 2023,
-    https://arxiv.org/abs/2111.08947, divided by the reference's norm.
+    https://arxiv.org/abs/2111.08947; divided by the reference's norm here, so that layers of any size compare.
 
     Args:
         state: names and tensors of a model, such as its `state_dict()`.

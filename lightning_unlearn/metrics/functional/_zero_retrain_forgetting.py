@@ -20,12 +20,12 @@ def zero_retrain_forgetting(logits: Tensor, random_logits: Tensor) -> Tensor:
     number, which depends on its seed: several average that out.
 
     A random network has about the same output for every sample, so that this measures how unsure a model is rather than
-    what it remembers. A retrained model, which recognises what is like its training data, is well below 1.
+    what it remembers. A retrained model, which recognises what is like its training data, is below 1.
 
     Source: Chundawat et al., "Can Bad Teaching Induce Forgetting?", AAAI 2023, https://arxiv.org/abs/2205.08096. The
     published code gives other numbers: it leaves `kl_div` at its default, the mean over classes rather than their sum,
-    so that the divergence is C times too small and every model is close to 1; and it computes `KL(m‖p)` for `KL(p‖m)`,
-    which is unbounded, and infinite once a probability underflows.
+    which divides the divergence by C and brings scores nearer to 1; and it computes `KL(m‖p)` for `KL(p‖m)`, which is
+    unbounded, and infinite once a probability underflows.
 
     Args:
         logits: the model's, shape (N, C), finite.
