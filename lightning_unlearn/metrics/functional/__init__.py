@@ -1,5 +1,13 @@
 """Metrics as functions: tensors in, one number out."""
 
+from lightning_unlearn.metrics.functional._forgetting_quality import (
+    forgetting_quality,
+    unlearning_competition_score,
+    unlearning_epsilons,
+)
+from lightning_unlearn.metrics.functional._gaussian_klom import gaussian_klom, gaussian_klom_per_sample
+from lightning_unlearn.metrics.functional._klom import klom, klom_per_sample
+from lightning_unlearn.metrics.functional._klom_p_value import klom_p_value
 from lightning_unlearn.metrics.functional._membership import membership_inference_accuracy
 from lightning_unlearn.metrics.functional._membership_roc import (
     membership_advantage,
@@ -14,10 +22,17 @@ from lightning_unlearn.metrics.functional._membership_scores import (
     negative_entropy,
     negative_modified_entropy,
 )
+from lightning_unlearn.metrics.functional._ulira import ulira_accuracy, ulira_scores
 
 __all__ = [
     "confidence",
     "correctness",
+    "forgetting_quality",
+    "gaussian_klom",
+    "gaussian_klom_per_sample",
+    "klom",
+    "klom_p_value",
+    "klom_per_sample",
     "log_likelihood",
     "logit_gap",
     "membership_advantage",
@@ -26,4 +41,8 @@ __all__ = [
     "membership_tpr",
     "negative_entropy",
     "negative_modified_entropy",
+    "ulira_accuracy",
+    "ulira_scores",
+    "unlearning_competition_score",
+    "unlearning_epsilons",
 ]
