@@ -1,8 +1,30 @@
 """Metrics as functions: tensors in, one number out."""
 
-from lightning_unlearn.metrics.functional._linear_cka import linear_cka
-from lightning_unlearn.metrics.functional._linear_probe import linear_probe_accuracy
-from lightning_unlearn.metrics.functional._membership import membership_inference_accuracy
+from lightning_unlearn.metrics.functional._forgetting_quality import (
+    forgetting_quality,
+    unlearning_competition_score,
+    unlearning_epsilons,
+)
+from lightning_unlearn.metrics.functional._gaussian_klom import (
+    gaussian_klom,
+    gaussian_klom_per_sample,
+)
+from lightning_unlearn.metrics.functional._klom import (
+    klom,
+    klom_per_sample,
+)
+from lightning_unlearn.metrics.functional._klom_p_value import (
+    klom_p_value,
+)
+from lightning_unlearn.metrics.functional._linear_cka import (
+    linear_cka,
+)
+from lightning_unlearn.metrics.functional._linear_probe import (
+    linear_probe_accuracy,
+)
+from lightning_unlearn.metrics.functional._membership import (
+    membership_inference_accuracy,
+)
 from lightning_unlearn.metrics.functional._membership_roc import (
     membership_advantage,
     membership_auc,
@@ -22,10 +44,24 @@ from lightning_unlearn.metrics.functional._reference import (
     reference_js_divergence,
     reference_kl_divergence,
 )
-from lightning_unlearn.metrics.functional._relearning import anamnesis_index, relearn_time
-from lightning_unlearn.metrics.functional._tug_of_war import average_gap, tow
-from lightning_unlearn.metrics.functional._weight_distance import weight_distance
-from lightning_unlearn.metrics.functional._zero_retrain_forgetting import zero_retrain_forgetting
+from lightning_unlearn.metrics.functional._relearning import (
+    anamnesis_index,
+    relearn_time,
+)
+from lightning_unlearn.metrics.functional._tug_of_war import (
+    average_gap,
+    tow,
+)
+from lightning_unlearn.metrics.functional._ulira import (
+    ulira_accuracy,
+    ulira_scores,
+)
+from lightning_unlearn.metrics.functional._weight_distance import (
+    weight_distance,
+)
+from lightning_unlearn.metrics.functional._zero_retrain_forgetting import (
+    zero_retrain_forgetting,
+)
 
 __all__ = [
     "activation_distance",
@@ -33,6 +69,12 @@ __all__ = [
     "average_gap",
     "confidence",
     "correctness",
+    "forgetting_quality",
+    "gaussian_klom",
+    "gaussian_klom_per_sample",
+    "klom",
+    "klom_p_value",
+    "klom_per_sample",
     "linear_cka",
     "linear_probe_accuracy",
     "log_likelihood",
@@ -48,6 +90,10 @@ __all__ = [
     "reference_kl_divergence",
     "relearn_time",
     "tow",
+    "ulira_accuracy",
+    "ulira_scores",
+    "unlearning_competition_score",
+    "unlearning_epsilons",
     "weight_distance",
     "zero_retrain_forgetting",
 ]

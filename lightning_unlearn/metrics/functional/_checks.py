@@ -40,3 +40,52 @@ def logits_and_labels(logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
             "Pass class indices."
         )
     return logits, labels.long()
+
+
+def model_outputs(name: str, values: Tensor, *, least: int = 1) -> Tensor:
+    """`values` in float64, if they are finite, of shape (M, S), of at least `least` models and of one sample."""
+    if values.ndim != 2:
+        raise ValueError(
+            f"`{name}` must have the shape (M, S), found {tuple(values.shape)}. Pass one row for each model and one "
+            "column for each sample."
+        )
+    models, samples = values.shape
+    if models < least:
+        raise ValueError(
+            f"`{name}` must hold at least {least} models, found {models}. Pass the outputs of more models."
+        )
+    if samples == 0:
+        raise ValueError(f"`{name}` must hold at least 1 sample, found 0. Pass one column for each sample.")
+    values = values.detach().double()
+    bad = int((~values.isfinite()).any(1).sum())
+    if bad:
+        raise ValueError(
+            f"`{name}` must be finite, found {bad} of {models} models with an output that is not. Compute them in "
+            "float32, or leave those models or samples out."
+        )
+    return values
+
+
+def same_samples(name: str, values: Tensor, other_name: str, other: Tensor) -> None:
+    """Whether two tensors have as many columns."""
+    if values.shape[-1] != other.shape[-1]:
+        raise ValueError(
+            f"`{name}` and `{other_name}` must hold the same samples, found {values.shape[-1]} and {other.shape[-1]}. "
+            "Pass the outputs of all models for the same samples in the same order."
+        )
+
+
+def two_populations(
+    name: str, values: Tensor, other_name: str, other: Tensor, *, least: tuple[int, int] = (1, 1)
+) -> tuple[Tensor, Tensor]:
+    """Outputs of two sets of models for the same samples, both as :func:`model_outputs` gives them, on one device."""
+    first = model_outputs(name, values, least=least[0])
+    second = model_outputs(other_name, other, least=least[1]).to(first.device)
+    same_samples(name, first, other_name, second)
+    return first, second
+
+
+def whole_number(name: str, value: object, *, least: int) -> None:
+    """Whether a setting is an integer that is large enough."""
+    if isinstance(value, bool) or not isinstance(value, int) or value < least:
+        raise ValueError(f"`{name}` must be an integer of at least {least}, found {value!r}.")
