@@ -14,6 +14,7 @@ from torch import Tensor
 Entries: TypeAlias = "Sequence[Tensor | None]"
 _HALF = (torch.float16, torch.bfloat16)
 _FULL = (torch.float32, torch.float64)
+_LARGEST = torch.finfo(torch.float32).max
 _PLAIN = (Tensor, torch.nn.Parameter)
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
@@ -108,8 +109,11 @@ def _plain_products(pairs: Sequence[tuple[Entries, Entries]]) -> list[Tensor] | 
     """All inner products with as few operations as there can be; `None` where entries are absent, or differ in type."""
     distinct = {id(entries): entries for pair in pairs for entries in pair}
     tensors = [t for entries in distinct.values() for t in entries if t is not None]
-    has_all = len(tensors) == sum(len(entries) for entries in distinct.values()) > 0
-    if not has_all or tensors[0].dtype not in _FULL or any(t.dtype is not tensors[0].dtype for t in tensors):
+    lengths = {len(entries) for entries in distinct.values()}
+    has_all = len(lengths) == 1 and len(tensors) == lengths.pop() * len(distinct) > 0
+    if not has_all or tensors[0].dtype not in _FULL:
+        return None
+    if any(t.dtype is not tensors[0].dtype or t.device != tensors[0].device for t in tensors):
         return None
     flat = {key: [t.reshape(-1) for t in entries if t is not None] for key, entries in distinct.items()}
     terms = [
@@ -137,8 +141,8 @@ def share_of_product(
         terms = [_dot(local(a), local(b)).double() * share(a, world_size) for a, b in both]
     else:
         terms = [_dot(a, b) for a, b in both]
-        if len({term.dtype for term in terms}) > 1:
-            terms = [term.double() for term in terms]
+        if len({(term.dtype, term.device) for term in terms}) > 1:
+            terms = [term.to(device or terms[0].device, torch.float64) for term in terms]
     return torch.stack(terms).double().sum()
 
 
@@ -156,7 +160,9 @@ def on_host(scalar: float | Tensor, *beside: Entries) -> float | Tensor:
         return scalar
     # torch rounds a number to the format of the tensor: in bfloat16 it is then off by 0.4 %
     rounds = any(t is not None and t.dtype in _HALF for entries in beside for t in entries)
-    return scalar if rounds else scalar.item()
+    number = scalar.item()
+    is_too_large = bool(beside) and not -_LARGEST <= number <= _LARGEST  # torch refuses it as a number
+    return scalar if rounds or is_too_large else number
 
 
 @no_grad

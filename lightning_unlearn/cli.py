@@ -50,6 +50,11 @@ def load_weights(module: torch.nn.Module, path: Path) -> None:
     Raises:
         ConfigurationError: the file is not there, needs arbitrary pickle, or holds weights of another module.
     """
+    if not Path(path).is_file():
+        raise ConfigurationError(
+            f"`--original` must be the file of a trained model, found none at {path}. `lightning-unlearn demo` writes the "
+            "one that the examples start from, `unlearn-demo/original.ckpt`."
+        )
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:

@@ -43,7 +43,13 @@ def logits_and_labels(module: nn.Module, batch: Any) -> tuple[Tensor, Tensor]:
             f"{type(batch).__name__}. Pass `predict=`, a function of (module, batch) that returns logits and labels."
         )
     inputs, labels = batch
-    logits = module(inputs)
+    try:
+        logits = module(inputs)
+    except NotImplementedError as error:
+        raise ConfigurationError(
+            f"`predict` must be given when a module has no `forward`, found {type(module).__name__}: {error} Pass "
+            "`predict=`, a function of (module, batch) that returns logits and labels."
+        ) from error
     if not isinstance(logits, Tensor) or logits.ndim < 2 or labels.is_floating_point():
         found = f"shape {tuple(logits.shape)}" if isinstance(logits, Tensor) else type(logits).__name__
         raise ConfigurationError(

@@ -253,7 +253,10 @@ def test_fit_builds_the_callbacks_from_the_command_line(call, fits, original):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (None, "`--original` must be a checkpoint that loads with `weights_only=True`, found other.ckpt"),
+        (
+            None,
+            "`--original` must be the file of a trained model, found none at other.ckpt. `lightning-unlearn demo`",
+        ),
         (
             Path("pickled"),
             "`--original` must be a checkpoint that loads with `weights_only=True`, found other.ckpt",

@@ -68,7 +68,7 @@ def test_the_changed_program_of_the_diff_runs():
     assert {line[:2] for line in lines if line} == {"+ ", "- ", "  "}
     before, after = ("\n".join(line[2:] for line in lines if line[:1] != mark) for mark in "+-")
     shown = {"MyClassifier": DigitClassifier, "L": L}
-    shown |= {"train_set": Digits(train=True), "test_set": Digits(train=False)}
+    shown |= {"train_set": Digits(train=True), "other_digits": Digits(train=False)}
     trainer = L.Trainer(max_epochs=5)
     trainer.fit(DigitClassifier(), DataLoader(shown["train_set"], 32, shuffle=True))
     trainer.save_checkpoint("trained.ckpt")

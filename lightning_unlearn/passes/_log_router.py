@@ -29,6 +29,12 @@ class LogRouter:
         self.replacement = torch.compiler.disable(self._route)  # type: ignore[no-untyped-call]
 
     @contextmanager
+    def through(self) -> Iterator[None]:
+        """What is logged in the block appears as it is."""
+        with self._switched("through", None):
+            yield
+
+    @contextmanager
     def renamed(self, batch: Any) -> Iterator[None]:
         """What is logged in the block appears under `unlearn/forget/<name>`, weighted by the size of `batch`."""
         with self._switched("renamed", batch):

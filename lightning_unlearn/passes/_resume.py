@@ -31,7 +31,8 @@ def record(trainer: Trainer, module: LightningModule) -> dict[str, Any]:
         gathered: list[Any] = [None] * trainer.world_size
         torch.distributed.all_gather_object(gathered, own)
         ranks = gathered
-    return {"ranks": ranks, "cut_short": _place.is_cut_short(trainer)}
+    batches = float(trainer.num_training_batches)
+    return {"ranks": ranks, "cut_short": _place.is_cut_short(trainer), "batches": batches}
 
 
 def _generators(trainer: Trainer) -> Iterator[Generator]:
@@ -87,6 +88,7 @@ class Replay:
         if place.batches == 0:
             loop.epoch_loop.restarting = False  # with `max_steps` Lightning takes the last epoch up again
         own = self._own_record()
+        self._warn_of_other_data()
         if own is not None:
             _running.restore(self._trainer, self._module, own["running"], self._while_logging)
             loop._restarting = False  # or plateau schedulers are left out at the end of this epoch
@@ -111,6 +113,14 @@ class Replay:
             "on with other random numbers, and its epoch means start anew. Resume with the same number for the same result."
         )
         return None
+
+    def _warn_of_other_data(self) -> None:
+        then, now = self.record["batches"], float(self._trainer.num_training_batches)
+        if then != now:
+            rank_zero_warn(
+                f"The checkpoint is of a run with {then:g} batches an epoch, this one has {now:g}: its data or its batch "
+                "size are others, and the run goes on with other batches. Resume with the same for the same result."
+            )
 
     def _end_epoch(self) -> None:
         """What `FitLoop.on_advance_end` does after the hooks of the end of an epoch, one of which has saved."""

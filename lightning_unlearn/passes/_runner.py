@@ -18,6 +18,7 @@ from lightning_unlearn.gradient import Gradient
 from lightning_unlearn.passes import _streams
 from lightning_unlearn.passes._arrival import Visit, taken_on_arrival
 from lightning_unlearn.passes._log_router import LogRouter
+from lightning_unlearn.passes._moved import MovedByHand
 from lightning_unlearn.passes._patches import patched
 from lightning_unlearn.passes._reducer import averaged
 from lightning_unlearn.passes._second_order import directional_derivative, twice_differentiable
@@ -69,6 +70,7 @@ class Runner:
         self.router = router
         self.busy = False
         self.position = 0
+        self.moved = MovedByHand(module)
         self.known: dict[str, nn.Parameter] | None = None  # during a boundary they stay the same
         self._training_step = training_step
         self._seed = seed
@@ -156,7 +158,7 @@ class Runner:
             profiler.profile(f"[unlearn]{side}_{kind}"),
             self.marked_busy(),
             _streams.isolated(self.device),
-            no_trace(self.module),
+            no_trace(self.module, self.moved),
             self.normalised(side),
             self._gradients_aside(),
             torch.enable_grad(),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import torch
 from lightning.fabric.utilities import move_data_to_device
@@ -36,7 +36,11 @@ def record(trainer: Trainer, module: LightningModule) -> dict[str, Any]:
     return {
         "results": entries,
         "shown": {name: _simple(getattr(connector, name, {})) for name in _SHOWN},
-        "metrics": {name: _state(m) for name, m in module.named_modules() if isinstance(m, Metric)},
+        "metrics": {
+            name: _state(m)
+            for name, m in module.named_modules()
+            if isinstance(m, Metric) and name not in _about_to_be_reset(trainer, results)
+        },
     }
 
 
@@ -59,6 +63,13 @@ def restore(trainer: Trainer, module: LightningModule, plain: dict[str, Any], pa
         if entry["is_tensor"] or attribute in metrics:
             results[key] = _result(trainer, entry, metrics.get(attribute))
     _forgive(results, set(plain["results"]), patches)
+
+
+def _about_to_be_reset(trainer: Trainer, results: Any) -> set[str]:
+    """The metrics that validation logs: computed when it ends, they are reset once its hooks, one of which saves, are over."""
+    of_validation = getattr(trainer.fit_loop.epoch_loop.val_loop, "_results", None) or {}
+    logged = [{metric.meta.metric_attribute for metric in r.values()} for r in (of_validation, results)]
+    return {name for name in logged[0] - logged[1] if name is not None}
 
 
 def _is_plain(metric: Any) -> bool:
@@ -138,7 +149,9 @@ def _fill(metric: Metric, state: dict[str, Any]) -> None:
 
 
 def _copied(value: Tensor | list[Tensor]) -> Tensor | list[Tensor]:
-    return [t.detach() for t in value] if isinstance(value, list) else value.detach().clone()
+    if isinstance(value, list):  # of tensors, or of what a metric for segmentation keeps beside them
+        return [t.detach() if isinstance(t, Tensor) else t for t in cast(list[Any], value)]
+    return value.detach().clone()
 
 
 def _simple(values: Any) -> dict[str, Any]:

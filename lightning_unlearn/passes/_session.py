@@ -118,6 +118,7 @@ class Session:
 
     def forget_window(self) -> None:
         """Drop what an epoch left unfinished."""
+        self._runner.moved.begin_epoch()
         self._undo.end()
         self._window, self._closed = [], True
 
@@ -148,7 +149,8 @@ class Session:
         # an optimiser that calls its closure again wants the whole window at the new weights, not its last batch
         self._is_stale = micro.streams is not None and len(self._window) > 1
         micro.streams = _streams.record(self._runner.device)
-        micro.buffers = Buffers(self.module)
+        micro.buffers = Buffers(self.module, self._runner.moved.values())
+        self._runner.moved.watch()
         self._runner.position = len(self._window) - 1
         logged: AbstractContextManager[None] = nullcontext()
         if self.own == "forget":
@@ -163,6 +165,7 @@ class Session:
             self._runner.substituted(self._losses[self.own], micro.index),
         ):
             output = self._training_step(batch, *arguments)
+        self._runner.moved.settle(ends=True)
         loss = loss_of(output)
         if loss is not None and self.own == "forget":
             check_graph(loss, "forget")
@@ -180,7 +183,7 @@ class Session:
             wanted=self.wanted,
             losses=self._losses,
             training_step=self._user_step,
-            decide=self._decide,
+            decide=self._router.through()(self._decide),  # in the middle of a batch whose logs are renamed
             key=(self._seed, self.step, 0, self._runner.replica),
             carried=self._carried,
             hold=self._hold,
@@ -190,6 +193,7 @@ class Session:
             self._carried = self._manual.carried
         finally:
             self._manual = None
+            self._runner.moved.settle(ends=True)
         self._undo.end()
         return output
 
@@ -269,7 +273,7 @@ class Session:
         """Number of non-finite windows since the last call; synchronises with the device."""
         return self._writer.take_unhealthy()
 
-    # ---- for strategies and losses --------------------------------------------------------------------------------------------
+    # ---- for strategies and losses -----------------------------------------------------------------------------
     def parameters(self) -> dict[str, nn.Parameter]:
         """The trainable parameters by name."""
         return self._runner.parameters()
@@ -284,7 +288,7 @@ class Session:
         """What an objective may know about the running pass."""
         kwargs = getattr(self.trainer.strategy, "distributed_sampler_kwargs", None) or {}
         return Context(
-            training_loss=self.training_loss,
+            self.training_loss,
             step=self.step,
             micro_batch=self._runner.position,
             rank=int(kwargs.get("rank", 0)),

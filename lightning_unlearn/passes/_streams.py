@@ -41,6 +41,8 @@ def record(device: torch.device) -> Streams:
 
 def replay(streams: Streams, device: torch.device) -> None:
     """Put all streams into a recorded state."""
+    global _last
+    _last = streams.numpy
     torch.set_rng_state(streams.cpu)
     if streams.device is not None:
         _device_module(device).set_rng_state(streams.device, device)
@@ -50,6 +52,8 @@ def replay(streams: Streams, device: torch.device) -> None:
 
 def start(device: torch.device, *key: int) -> None:
     """Put all streams into a state that is a function of `key`."""
+    global _last
+    _last = None  # from another start, the same key and position may come with a pending normal
     seed = 0
     for k in key:  # as Java's string hash, with a multiplier that spreads over 32 bits; a NumPy seed sequence takes 30 µs
         seed = ((seed + k + 1) * 0x9E3779B1) % 2**32

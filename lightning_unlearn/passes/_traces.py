@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from typing import Any
 
@@ -11,15 +11,23 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torchmetrics import Metric
 
+from lightning_unlearn.passes._moved import MovedByHand, put_back
+
 # private to torchmetrics: not part of `metric_state`, yet changed by every `forward` (tests/passes/test_traces.py)
 _COUNTERS = ("_update_count", "_computed", "_forward_cache")
 
 
 class Buffers:
-    """The values of all buffers of `module` (running statistics, codebooks) at one moment."""
+    """The values of all buffers of `module` (running statistics, codebooks) at one moment.
+
+    Args:
+        module: the user's module.
+        moved: values of parameters that change as buffers do, see :class:`MovedByHand`.
+    """
 
     @torch.no_grad()
-    def __init__(self, module: nn.Module) -> None:
+    def __init__(self, module: nn.Module, moved: Sequence[tuple[nn.Parameter, Tensor]] = ()) -> None:
+        self.moved = list(moved)
         self._saved = [
             (owner, name, buffer, buffer.clone())
             for owner in module.modules()
@@ -31,9 +39,13 @@ class Buffers:
     def restore(self) -> None:
         """Put the values back, and the tensor objects too where the module replaced them."""
         for owner, name, buffer, value in self._saved:
-            if getattr(owner, name) is not buffer:
+            if owner._buffers.get(name) is not buffer:
                 setattr(owner, name, buffer)
-            buffer.copy_(value)
+            if buffer.shape != value.shape:
+                buffer.resize_(value.shape)
+            if not _is_expanded(buffer):  # nobody can have written into one
+                buffer.copy_(value)
+        put_back(self.moved)
 
     def copies(self) -> list[tuple[nn.Module, str, Tensor]]:
         """The values as buffers of their own: owner, name, tensor."""
@@ -70,6 +82,10 @@ class Metrics:
                 setattr(metric, name, value)
 
 
+def _is_expanded(tensor: Tensor) -> bool:
+    return any(stride == 0 and size > 1 for stride, size in zip(tensor.stride(), tensor.shape, strict=True))
+
+
 def _metrics_of(module: nn.Module) -> list[Metric]:
     # not `isinstance`, which is slow for this class: every module is asked twice a step
     return [m for m in module.modules() if Metric in type(m).__mro__]  # type: ignore[misc]
@@ -95,9 +111,9 @@ def batch_norm_evaluating(module: nn.Module) -> Iterator[None]:
 
 
 @contextmanager
-def no_trace(module: nn.Module) -> Iterator[None]:
-    """Buffers and metrics of `module` are after the block what they were before."""
-    buffers, metrics = Buffers(module), Metrics(module)
+def no_trace(module: nn.Module, moved: MovedByHand) -> Iterator[None]:
+    """Buffers and metrics of `module`, and what it moves by hand, are after the block what they were before."""
+    buffers, metrics = Buffers(module, moved.values()), Metrics(module)
     try:
         yield
     finally:

@@ -246,8 +246,16 @@ class UnlearningStrategy(Tunable, ABC):
 
     def _check_reach(self, forget: Side) -> None:
         if not self._reach_checked and forget.reaches_no_parameter:
+            optimizer = self._attached.optimizer
+            of = (
+                ""
+                if optimizer is None
+                else (
+                    f" at a step of optimiser {optimizer}: the objective must depend on what each optimiser moves"
+                )
+            )
             raise ConfigurationError(
-                "A trainable parameter must get a gradient from the forget side, found none that does. Unfreeze the "
+                f"A trainable parameter must get a gradient from the forget side, found none that does{of}. Unfreeze the "
                 "parameters that the forget loss depends on, and give them to the optimiser."
             )
         self._reach_checked = self._reach_checked or forget.asked

@@ -145,7 +145,7 @@ def of_loaders(trainer: Trainer, needed: tuple[str, ...]) -> list[str]:
         ]
     misfits = []
     if unknown := sorted(str(key) for key in loaders if key not in ("forget", "retain")):
-        misfits.append(f'The sides must be "forget" and "retain", found {unknown}. {remedy}')
+        misfits.append(f'The sides must be "forget" and "retain" alone, found {unknown} besides. {remedy}')
     for side in needed:
         if side not in loaders:
             misfits.append(
@@ -174,7 +174,8 @@ def warn_of_shared_stream(trainer: Trainer) -> None:
         rank_zero_warn(
             'The "forget" loader has no `generator` of its own: it draws from the global random stream, so that dropout '
             "and order of the retain side differ from a run without it. Pass "
-            "`DataLoader(..., generator=torch.Generator())`, or use `UnlearningDataModule`."
+            "`DataLoader(..., generator=torch.Generator())` (not with `ddp_spawn`, whose processes cannot be sent one), or use "
+            "`UnlearningDataModule`."
         )
 
 

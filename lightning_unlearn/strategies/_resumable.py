@@ -141,6 +141,7 @@ class Resumable(Attached):
         plain: dict[str, Any] = {
             "progress": asdict(self.progress),
             "started": self._started or self._restored,
+            "options": self._options(),
         }
         if self._unplaced is not None:
             return plain | {"values": self._unplaced}
@@ -182,9 +183,17 @@ class Resumable(Attached):
         self._found_checkpoint = True
         own = checkpoint.get("callbacks", {}).get(self.state_key)
         if own is None:
+            others = [
+                kind for kind, state in checkpoint.get("callbacks", {}).items() if _is_of_strategy(state)
+            ]
+            found = (
+                f"one of a run with {others[0]}. Resume that run with its own strategy"
+                if others
+                else "one without its state"
+            )
             raise ConfigurationError(
-                f"`ckpt_path` must be a checkpoint of an interrupted run with {type(self).__name__}, found one without "
-                "its state. To unlearn from a trained model, load it with `load_from_checkpoint` and call `fit` "
+                f"`ckpt_path` must be a checkpoint of an interrupted run with {type(self).__name__}, found {found}. "
+                "To unlearn from a trained model, load it with `load_from_checkpoint` and call `fit` "
                 "without `ckpt_path`: otherwise its step counters come back too, and no step is taken."
             )
         if "file" in own:
@@ -198,6 +207,7 @@ class Resumable(Attached):
     @override
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         self._restored = state_dict["started"]
+        self._warn_of_other_options(state_dict["options"])
         self.progress = Progress(**state_dict["progress"])
         self._unplaced = state_dict["values"]
         self._fill(self._unplaced)
@@ -207,8 +217,26 @@ class Resumable(Attached):
         if self._started and self._session is not None:  # in mid-run, by a search for the learning rate
             self._take_up(self._session.trainer)
 
+    def _options(self) -> dict[str, Any]:
+        """The numbers and words that the strategy was built with."""
+        options = {n: v for n, v in vars(self).items() if n[0] != "_" and type(v) in (bool, int, float, str)}
+        return {name: value for name, value in options.items() if name not in ("reports", "state_dir")}
+
+    def _warn_of_other_options(self, then: dict[str, Any]) -> None:
+        now = self._options()
+        for name in sorted(then.keys() & now.keys()):
+            if then[name] != now[name]:
+                rank_zero_warn(
+                    f"The checkpoint is of a run with `{name}={then[name]!r}`, this one has {now[name]!r}: the run goes on "
+                    "with the new value. Resume with the same for the same result."
+                )
+
     @override
     def _detach(self) -> None:
         if self._replay is not None:
             self._replay.cancel()
         super()._detach()
+
+
+def _is_of_strategy(state: Any) -> bool:
+    return isinstance(state, dict) and {"progress", "started", "options"} <= state.keys()

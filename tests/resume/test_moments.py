@@ -8,6 +8,7 @@ import pytest
 import torch
 from lightning.pytorch.callbacks import ModelCheckpoint, OnExceptionCheckpoint, Timer
 from torch.optim.lr_scheduler import ReduceLROnPlateau
+from torchmetrics import MaxMetric, MeanMetric, MetricCollection
 
 from lightning_unlearn import GradientSurgery
 from tests.manual.test_traces import ManualTraces, NoisyGan
@@ -61,6 +62,25 @@ class Both(Watching):
 
 
 EVERYWHERE = [("batch", 2), ("batch", 5), ("batch", 6), ("epoch", 5), ("validation", 5)]
+
+
+class Scored(law.Module):
+    """Validation logs metrics by object, which Lightning resets after the hooks that save."""
+
+    def __init__(self, optimizer=sgd):
+        super().__init__(optimizer)
+        metrics = {"mean": MeanMetric(), "largest": MaxMetric()}
+        self.of_validation = MetricCollection(metrics, compute_groups=False)
+
+    def validation_step(self, batch, batch_idx):
+        self.of_validation.update(self(batch[0]).sum())
+        self.log_dict(self.of_validation)
+
+
+@pytest.mark.parametrize("step", [2, 4, 7])
+def test_with_metric_objects_in_a_validation_inside_an_epoch(step, tmp_path):
+    setting = {"module": Scored, "data": law.validated, "val_check_interval": 2}
+    law.resumes_exactly(tmp_path, GradientSurgery, ("validation", step), **setting)
 
 
 def test_with_validation_after_each_epoch(tmp_path):

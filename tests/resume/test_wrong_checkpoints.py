@@ -4,7 +4,13 @@ import lightning.pytorch as L
 import pytest
 from lightning.pytorch.callbacks import ModelCheckpoint
 
-from lightning_unlearn import ConfigurationError, GradientAscent, GradientDifference, GradientSurgery
+from lightning_unlearn import (
+    ConfigurationError,
+    GradientAscent,
+    GradientDifference,
+    GradientSurgery,
+    UnlearningDataModule,
+)
 from tests.resume import _law as law
 from tests.strategies import _fits as fits
 from tests.strategies._modules import Net
@@ -35,7 +41,8 @@ def test_a_checkpoint_of_another_strategy(other, tmp_path):
     loaders = fits.sides()
     data = {"forget": loaders["forget"]} if other is GradientAscent else loaders
     fits.fit(Net(), data, other()).save_checkpoint(tmp_path / "a")
-    with pytest.raises(ConfigurationError, match=REMEDY):
+    named = f"found one of a run with {other.__name__}. Resume that run with its own strategy"
+    with pytest.raises(ConfigurationError, match=named):
         L.Trainer(**fits.QUIET, callbacks=[GradientSurgery()]).fit(Net(), loaders, ckpt_path=tmp_path / "a")
 
 
@@ -108,3 +115,33 @@ def test_testing_a_checkpoint_of_anything_is_left_alone(tmp_path):
     trainer = L.Trainer(**fits.QUIET, callbacks=[GradientSurgery()])
     trainer.test(Tested(), fits.sides()["retain"], ckpt_path=tmp_path / "a", verbose=False)
     assert "tested" in trainer.callback_metrics
+
+
+def interrupted(folder, **options):
+    path = folder / "a.ckpt"
+    law.run(GradientSurgery(**options), law.Stop(path, "batch", 3))
+    return path
+
+
+def test_other_options_are_told(tmp_path):
+    path = interrupted(tmp_path, alpha=0.1)
+    with pytest.warns(
+        UserWarning, match=r"of a run with `alpha=0.1`, this one has 0.2: the run goes on with the new"
+    ):
+        law.run(GradientSurgery(alpha=0.2), ckpt_path=path)
+
+
+def test_other_data_are_told(tmp_path):
+    path = interrupted(tmp_path)
+
+    def halved():
+        return UnlearningDataModule(law.Drawing(20, 1), forget=law.Drawing(12, 2), batch_size=2)
+
+    with pytest.warns(
+        UserWarning, match="of a run with 5 batches an epoch, this one has 10: its data or its batch"
+    ):
+        law.run(GradientSurgery(), data=halved, ckpt_path=path)
+
+
+def test_control_the_same_again_is_not_warned_of(tmp_path):
+    law.run(GradientSurgery(), ckpt_path=interrupted(tmp_path))  # a warning is an error

@@ -69,7 +69,9 @@ def test_no_mapping(data, found):
 
 def test_unknown_sides():
     data = sides() | {"remain": loader(), "extra": loader()}
-    message = "The sides must be \"forget\" and \"retain\", found ['extra', 'remain']. " + REMEDY
+    message = (
+        "The sides must be \"forget\" and \"retain\" alone, found ['extra', 'remain'] besides. " + REMEDY
+    )
     refuse(Net(), data, GradientSurgery(), match=message)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from queue import SimpleQueue
 from typing import Any
 
@@ -35,6 +36,8 @@ class Coroutine:
         self._questions: SimpleQueue[tuple[bool, Any]] = SimpleQueue()
         self._thread = threading.Thread(target=self._run, daemon=True, name="lightning-unlearn")
         self._over = False
+        default = torch.get_default_device()  # kept by thread, too
+        self._default: AbstractContextManager[Any] = nullcontext() if default.type == "cpu" else default
 
     def resume(self, answer: Any = None) -> Any:
         """Let the body go on until it asks: the question, or `ENDED`; what it raises is raised here."""
@@ -69,7 +72,8 @@ class Coroutine:
         try:
             if self._device.type != "cpu":
                 torch.get_device_module(self._device).set_device(self._device)
-            self._body()
+            with self._default:
+                self._body()
         except _Closed:
             pass
         except BaseException as error:

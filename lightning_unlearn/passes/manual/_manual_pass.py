@@ -64,7 +64,7 @@ class ManualPass:
         self._training_step, self._decide, self._key, self._hold = training_step, decide, key, hold
         self._steps: list[Step] = []
         self._clip: Callable[[], None] | None = None
-        self._entry = World(runner.module, runner.trainer.strategy.model, runner.device)
+        self._entry = World(runner)
         self._left = {own: self._entry.gradients}
         self._active = self._own = Run(runner, own, batch, micro.index, losses[own])
         self._other: Run | None = None
@@ -124,6 +124,8 @@ class ManualPass:
         """Let a run go on to its next step, or to its end."""
         assert run.world is not None
         assert run.coroutine is not None
+        if self.is_own:
+            self._runner.moved.settle()
         with ExitStack() as stack:
             stack.enter_context(self._runner.marked_busy())
             stack.enter_context(run.world.entered())
