@@ -50,9 +50,9 @@ def split(arguments: Arguments, parts: int) -> Sequence[Arguments]:
 
 def all_cases() -> list[Case]:
     """Those of every family; here, so that families may use what stands above."""
-    from tests.metrics import _membership_cases
+    from tests.metrics import _attack_cases, _membership_cases, _side_cases
 
-    return [*_membership_cases.CASES]
+    return [*_membership_cases.CASES, *_attack_cases.CASES, *_side_cases.CASES]
 
 
 def classified(generator: np.random.Generator, count: int = 60, classes: int = 5) -> tuple[Tensor, Tensor]:
