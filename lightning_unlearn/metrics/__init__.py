@@ -21,16 +21,30 @@ from lightning_unlearn.metrics._linear_probe import (
 from lightning_unlearn.metrics._membership import (
     MembershipInferenceAccuracy,
 )
+from lightning_unlearn.metrics._membership_attack import (
+    MembershipAttackAUC,
+)
+from lightning_unlearn.metrics._membership_balanced_accuracy import (
+    MembershipBalancedAccuracy,
+)
 from lightning_unlearn.metrics._membership_roc import (
     MembershipAdvantage,
     MembershipAUC,
     MembershipTPR,
+)
+from lightning_unlearn.metrics._mia_efficacy import (
+    MIAEfficacy,
+    SalUnMIAEfficacy,
 )
 from lightning_unlearn.metrics._reference import (
     ActivationDistance,
     PredictionAgreement,
     ReferenceJSDivergence,
     ReferenceKLDivergence,
+)
+from lightning_unlearn.metrics._side import (
+    SideAccuracy,
+    SideLoss,
 )
 from lightning_unlearn.metrics._ulira import (
     ULiRAAccuracy,
@@ -47,13 +61,19 @@ __all__ = [
     "KLoMPValue",
     "LinearCKA",
     "LinearProbeAccuracy",
+    "MIAEfficacy",
     "MembershipAUC",
     "MembershipAdvantage",
+    "MembershipAttackAUC",
+    "MembershipBalancedAccuracy",
     "MembershipInferenceAccuracy",
     "MembershipTPR",
     "PredictionAgreement",
     "ReferenceJSDivergence",
     "ReferenceKLDivergence",
+    "SalUnMIAEfficacy",
+    "SideAccuracy",
+    "SideLoss",
     "ULiRAAccuracy",
     "UnlearningCompetitionScore",
     "UnlearningMetric",

@@ -9,6 +9,7 @@ from torch import Tensor
 from typing_extensions import override
 
 from lightning_unlearn.metrics._base import SampleMetric
+from lightning_unlearn.metrics.functional._checks import flags
 from lightning_unlearn.metrics.functional._membership_roc import (
     _membership_tpr_validate_args,
     membership_advantage,
@@ -24,7 +25,7 @@ class _Membership(SampleMetric):
     """Keeps a score of each sample, and whether the sample is a member.
 
     Args:
-        score: a function of logits (N, C) and labels (N,) that is larger for members.
+        score: a function of logits (N, C) and labels (N,) that is larger for members; may give several columns.
         **kwargs: passed to `torchmetrics.Metric`.
     """
 
@@ -48,12 +49,7 @@ class _Membership(SampleMetric):
             member: bool tensor of shape (N,): true for the forget set, false for unseen data of the same kind.
         """
         scores = self.score(logits, labels)
-        if member.shape != scores.shape or member.is_floating_point():
-            raise ValueError(
-                f"`member` must be a bool tensor of shape {tuple(scores.shape)}, found {member.dtype} of shape "
-                f"{tuple(member.shape)}. Pass one flag for each sample."
-            )
-        self._keep(scores=scores, member=member.bool())
+        self._keep(scores=scores, member=flags("member", member, len(scores)))
 
     def _groups(self) -> tuple[Tensor, Tensor]:
         scores, member = self._kept("scores"), self._kept("member")

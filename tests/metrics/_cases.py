@@ -50,9 +50,16 @@ def split(arguments: Arguments, parts: int) -> Sequence[Arguments]:
 
 def all_cases() -> list[Case]:
     """Those of every family; here, so that families may use what stands above."""
-    from tests.metrics import _comparison_cases, _membership_cases, _population_cases
+    from tests.metrics import (
+        _attack_cases,
+        _comparison_cases,
+        _membership_cases,
+        _population_cases,
+        _side_cases,
+    )
 
-    return [*_membership_cases.CASES, *_comparison_cases.CASES, *_population_cases.CASES]
+    families = (_membership_cases, _attack_cases, _side_cases, _comparison_cases, _population_cases)
+    return [case for family in families for case in family.CASES]
 
 
 def classified(generator: np.random.Generator, count: int = 60, classes: int = 5) -> tuple[Tensor, Tensor]:

@@ -1,5 +1,8 @@
 """Metrics as functions: tensors in, one number out."""
 
+from lightning_unlearn.metrics.functional._bootstrap import (
+    bootstrap_interval,
+)
 from lightning_unlearn.metrics.functional._forgetting_quality import (
     forgetting_quality,
     unlearning_competition_score,
@@ -25,6 +28,13 @@ from lightning_unlearn.metrics.functional._linear_probe import (
 from lightning_unlearn.metrics.functional._membership import (
     membership_inference_accuracy,
 )
+from lightning_unlearn.metrics.functional._membership_attack import (
+    membership_attack_auc,
+    membership_features,
+)
+from lightning_unlearn.metrics.functional._membership_balanced_accuracy import (
+    membership_balanced_accuracy,
+)
 from lightning_unlearn.metrics.functional._membership_roc import (
     membership_advantage,
     membership_auc,
@@ -38,6 +48,10 @@ from lightning_unlearn.metrics.functional._membership_scores import (
     negative_entropy,
     negative_modified_entropy,
 )
+from lightning_unlearn.metrics.functional._mia_efficacy import (
+    mia_efficacy,
+    salun_mia_efficacy,
+)
 from lightning_unlearn.metrics.functional._reference import (
     activation_distance,
     prediction_agreement,
@@ -47,6 +61,10 @@ from lightning_unlearn.metrics.functional._reference import (
 from lightning_unlearn.metrics.functional._relearning import (
     anamnesis_index,
     relearn_time,
+)
+from lightning_unlearn.metrics.functional._side import (
+    side_accuracy,
+    side_loss,
 )
 from lightning_unlearn.metrics.functional._tug_of_war import (
     average_gap,
@@ -67,6 +85,7 @@ __all__ = [
     "activation_distance",
     "anamnesis_index",
     "average_gap",
+    "bootstrap_interval",
     "confidence",
     "correctness",
     "forgetting_quality",
@@ -80,15 +99,22 @@ __all__ = [
     "log_likelihood",
     "logit_gap",
     "membership_advantage",
+    "membership_attack_auc",
     "membership_auc",
+    "membership_balanced_accuracy",
+    "membership_features",
     "membership_inference_accuracy",
     "membership_tpr",
+    "mia_efficacy",
     "negative_entropy",
     "negative_modified_entropy",
     "prediction_agreement",
     "reference_js_divergence",
     "reference_kl_divergence",
     "relearn_time",
+    "salun_mia_efficacy",
+    "side_accuracy",
+    "side_loss",
     "tow",
     "ulira_accuracy",
     "ulira_scores",

@@ -16,7 +16,7 @@ def finite_samples(name: str, values: Tensor, *, ndim: int = 1, least: int = 1) 
         raise ValueError(
             f"`{name}` must hold at least {least} samples, found {len(values)}. Pass more samples."
         )
-    values = values.detach().double()
+    values = values.detach().double().contiguous()
     bad = int((~values.isfinite()).flatten(1).any(1).sum()) if ndim > 1 else int((~values.isfinite()).sum())
     if bad:
         raise ValueError(
@@ -24,6 +24,24 @@ def finite_samples(name: str, values: Tensor, *, ndim: int = 1, least: int = 1) 
             "leave those samples out."
         )
     return values
+
+
+def flags(name: str, values: Tensor, count: int) -> Tensor:
+    """`values` as bools, if there is one for each of `count` samples."""
+    if values.shape != (count,) or values.is_floating_point():
+        raise ValueError(
+            f"`{name}` must be a bool tensor of shape {(count,)}, found {values.dtype} of shape {tuple(values.shape)}. "
+            "Pass one flag for each sample."
+        )
+    return values.bool()
+
+
+def whole_number(name: str, value: object, *, least: int) -> None:
+    """`value` is an integer of at least `least`."""
+    if isinstance(value, bool) or not isinstance(value, int) or value < least:
+        raise ValueError(
+            f"`{name}` must be an integer of at least {least}, found {value!r}. Pass {least} or more."
+        )
 
 
 def logits_and_labels(logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
@@ -83,9 +101,3 @@ def two_populations(
     second = model_outputs(other_name, other, least=least[1]).to(first.device)
     same_samples(name, first, other_name, second)
     return first, second
-
-
-def whole_number(name: str, value: object, *, least: int) -> None:
-    """Whether a setting is an integer that is large enough."""
-    if isinstance(value, bool) or not isinstance(value, int) or value < least:
-        raise ValueError(f"`{name}` must be an integer of at least {least}, found {value!r}.")
