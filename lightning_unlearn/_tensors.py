@@ -111,11 +111,12 @@ def _plain_products(pairs: Sequence[tuple[Entries, Entries]]) -> list[Tensor] | 
     tensors = [t for entries in distinct.values() for t in entries if t is not None]
     lengths = {len(entries) for entries in distinct.values()}
     has_all = len(lengths) == 1 and len(tensors) == lengths.pop() * len(distinct) > 0
-    if not has_all or tensors[0].dtype not in _FULL:
+    if not has_all or tensors[0].dtype not in _FULL or len({(t.dtype, t.device) for t in tensors}) > 1:
         return None
-    if any(t.dtype is not tensors[0].dtype or t.device != tensors[0].device for t in tensors):
-        return None
-    flat = {key: [t.reshape(-1) for t in entries if t is not None] for key, entries in distinct.items()}
+    flat = {
+        key: [t if t.ndim == 1 else t.reshape(-1) for t in entries if t is not None]
+        for key, entries in distinct.items()
+    }
     terms = [
         torch.dot(a, b) for one, other in pairs for a, b in zip(flat[id(one)], flat[id(other)], strict=True)
     ]

@@ -72,6 +72,8 @@ class Runner:
         self.position = 0
         self.moved = MovedByHand(module)
         self.known: dict[str, nn.Parameter] | None = None  # during a boundary they stay the same
+        # the latest answer of `parameters`, and all that get gradients: more, if an optimiser leaves some out
+        self._looked_up: tuple[dict[str, nn.Parameter], list[nn.Parameter]] = {}, []
         self._training_step = training_step
         self._seed = seed
         self._batch_norm = batch_norm
@@ -84,8 +86,10 @@ class Runner:
         if not self.busy:  # never in the middle of a forward pass
             reshard(self.module)
         moved = {id(p) for o in self.trainer.optimizers for g in o.param_groups for p in g["params"]}
-        named = self.module.named_parameters()
-        return {name: p for name, p in named if p.requires_grad and id(p) in moved}
+        named = [(name, p) for name, p in self.module.named_parameters() if p.requires_grad]
+        found = {name: p for name, p in named if id(p) in moved}
+        self._looked_up = found, [p for _, p in named]
+        return found
 
     def gradient(self, parameters: Mapping[str, nn.Parameter], *, in_place: bool = True) -> Gradient:
         """What stands in `p.grad`, unscaled; in place, or in memory of its own."""
@@ -247,7 +251,9 @@ class Runner:
 
     @contextmanager
     def _gradients_aside(self) -> Iterator[None]:
-        parameters = [p for p in self.module.parameters() if p.requires_grad]
+        found, parameters = self._looked_up
+        if found is not self.known:
+            parameters = [p for p in self.module.parameters() if p.requires_grad]
         copies = self.reuses_gradient_memory
         saved = [p.grad.clone() if copies and p.grad is not None else p.grad for p in parameters]
         for p in parameters:

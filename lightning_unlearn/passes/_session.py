@@ -149,7 +149,7 @@ class Session:
         # an optimiser that calls its closure again wants the whole window at the new weights, not its last batch
         self._is_stale = micro.streams is not None and len(self._window) > 1
         micro.streams = _streams.record(self._runner.device)
-        micro.buffers = Buffers(self.module, self._runner.moved.values())
+        micro.buffers = Buffers(self.module.modules(), self._runner.moved.values())
         self._runner.moved.watch()
         self._runner.position = len(self._window) - 1
         logged: AbstractContextManager[None] = nullcontext()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from typing import Any
 
@@ -18,19 +18,21 @@ _COUNTERS = ("_update_count", "_computed", "_forward_cache")
 
 
 class Buffers:
-    """The values of all buffers of `module` (running statistics, codebooks) at one moment.
+    """The values of all buffers (running statistics, codebooks) at one moment.
 
     Args:
-        module: the user's module.
+        modules: of the user's module.
         moved: values of parameters that change as buffers do, see :class:`MovedByHand`.
     """
 
     @torch.no_grad()
-    def __init__(self, module: nn.Module, moved: Sequence[tuple[nn.Parameter, Tensor]] = ()) -> None:
+    def __init__(
+        self, modules: Iterable[nn.Module], moved: Sequence[tuple[nn.Parameter, Tensor]] = ()
+    ) -> None:
         self.moved = list(moved)
         self._saved = [
             (owner, name, buffer, buffer.clone())
-            for owner in module.modules()
+            for owner in modules
             if owner._buffers  # most have none; asked twice a step
             for name, buffer in owner.named_buffers(recurse=False)
         ]
@@ -53,11 +55,11 @@ class Buffers:
 
 
 class Metrics:
-    """The states of all torchmetrics objects inside `module` at one moment."""
+    """The states of all torchmetrics objects among `modules` at one moment."""
 
-    def __init__(self, module: nn.Module) -> None:
+    def __init__(self, modules: Iterable[nn.Module]) -> None:
         self._saved: list[tuple[Metric, dict[str, Any]]] = []
-        for metric in _metrics_of(module):
+        for metric in _metrics_among(modules):
             state = {name: _copied(value) for name, value in metric.metric_state.items()}
             plain = {  # some metrics count outside of their states
                 name: value.detach().clone() if isinstance(value, Tensor) else value
@@ -86,9 +88,9 @@ def _is_expanded(tensor: Tensor) -> bool:
     return any(stride == 0 and size > 1 for stride, size in zip(tensor.stride(), tensor.shape, strict=True))
 
 
-def _metrics_of(module: nn.Module) -> list[Metric]:
+def _metrics_among(modules: Iterable[nn.Module]) -> list[Metric]:
     # not `isinstance`, which is slow for this class: every module is asked twice a step
-    return [m for m in module.modules() if Metric in type(m).__mro__]  # type: ignore[misc]
+    return [m for m in modules if Metric in type(m).__mro__]  # type: ignore[misc]
 
 
 def _copied(value: Any) -> Any:
@@ -113,7 +115,8 @@ def batch_norm_evaluating(module: nn.Module) -> Iterator[None]:
 @contextmanager
 def no_trace(module: nn.Module, moved: MovedByHand) -> Iterator[None]:
     """Buffers and metrics of `module`, and what it moves by hand, are after the block what they were before."""
-    buffers, metrics = Buffers(module, moved.values()), Metrics(module)
+    modules = list(module.modules())
+    buffers, metrics = Buffers(modules, moved.values()), Metrics(modules)
     try:
         yield
     finally:
@@ -131,7 +134,7 @@ class Undo:
 
     def begin(self, module: nn.Module, buffers: Buffers, mode: AbstractContextManager[None]) -> None:
         """From here on; `buffers` are those of now, `mode` holds until the end."""
-        self._buffers, self._metrics = buffers, Metrics(module)
+        self._buffers, self._metrics = buffers, Metrics(module.modules())
         self._mode.enter_context(mode)
 
     def end(self) -> None:

@@ -40,17 +40,17 @@ class Writer:
         shares = [share for side in sides.values() for share in side.shares_of_squares()]
         shares.append(direction.share_of_square())
         fallback = [] if retain is None else [retain.remembered_share()]
-        squares = torch.stack([*fallback, *shares])
+        squares = [*fallback, *shares]
         if has_shards(list(parameters.values())):
-            squares = summed(squares)  # one all-reduce for all of them
+            squares = list(summed(torch.stack(squares)).unbind())  # one all-reduce for all of them
         if scale is not None:
             # whatever a strategy made of an inf, the scaler must see it: it then skips the step and lowers the scale
-            healthy = torch.isfinite(squares).all()
+            healthy = torch.isfinite(torch.stack(squares)).all()
             direction = direction.mul_(torch.where(healthy, scale, torch.full_like(scale, float("nan"))))
-        elif squares.device.type == "cpu":
+        elif squares[0].device.type == "cpu":
             direction = self._chosen_on_host(direction, retain, squares)
         else:
-            direction = self._chosen_on_device(direction, retain, squares)
+            direction = self._chosen_on_device(direction, retain, torch.stack(squares))
         if direction.names != tuple(parameters):
             raise UnlearningError(
                 "The direction must be aligned with the trainable parameters, found other names. Build it from the "
@@ -64,9 +64,11 @@ class Writer:
                     tensor = tensor.to(parameter.dtype)
             parameter.grad = tensor
 
-    def _chosen_on_host(self, direction: Gradient, retain: Gradient | None, squares: Tensor) -> Gradient:
+    def _chosen_on_host(
+        self, direction: Gradient, retain: Gradient | None, squares: list[Tensor]
+    ) -> Gradient:
         """`direction` if it is healthy, else `retain` if there is one and it is finite, else nothing."""
-        finite = [math.isfinite(square) for square in squares.tolist()]
+        finite = [math.isfinite(square.item()) for square in squares]
         if all(finite[0 if retain is None else 1 :]):
             return direction
         self._count(torch.ones((), dtype=torch.long))

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import inspect
 from dataclasses import asdict
 from typing import Any, ClassVar, cast
 
@@ -218,9 +219,9 @@ class Resumable(Attached):
             self._take_up(self._session.trainer)
 
     def _options(self) -> dict[str, Any]:
-        """The numbers and words that the strategy was built with."""
-        options = {n: v for n, v in vars(self).items() if n[0] != "_" and type(v) in (bool, int, float, str)}
-        return {name: value for name, value in options.items() if name not in ("reports", "state_dir")}
+        """The numbers and words that the constructor was given, as far as they are kept under their names."""
+        given = inspect.signature(type(self)).parameters.keys() - {"state_dir"}
+        return {n: v for n, v in vars(self).items() if n in given and type(v) in (bool, int, float, str)}
 
     def _warn_of_other_options(self, then: dict[str, Any]) -> None:
         now = self._options()

@@ -40,7 +40,7 @@ class World:
         self._moved = runner.moved.values()
         groups = [group for optimizer in runner.trainer.optimizers for group in optimizer.param_groups]
         self._options = [(g, {k: v for k, v in g.items() if k != "params"}) for g in groups]
-        self._metrics = Metrics(module)
+        self._metrics = Metrics(module.modules())
         self._synchronises: bool | None = getattr(wrapper, "require_backward_grad_sync", None)
         self._streams = _streams.record(device)
 
