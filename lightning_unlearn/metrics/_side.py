@@ -2,47 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-import torch
 from torch import Tensor
 from typing_extensions import override
 
-from lightning_unlearn.metrics._base import UnlearningMetric
+from lightning_unlearn.metrics._mean import MeanOverSamples
 from lightning_unlearn.metrics.functional._membership_scores import correctness, log_likelihood
 
 
-class _SideMean(UnlearningMetric):
-    """Mean of a number of each sample, from its sum and the count: memory does not grow."""
-
-    target = "reference"
-    higher_is_better = None
-    plot_lower_bound = 0.0
-
-    total: Tensor
-    count: Tensor
-
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.add_state("total", torch.tensor(0.0, dtype=torch.float64), dist_reduce_fx="sum")
-        self.add_state("count", torch.tensor(0), dist_reduce_fx="sum")
-
-    def _add(self, values: Tensor) -> None:
-        self.total += values.sum()
-        self.count += len(values)
-
-    @override
-    def compute(self) -> Tensor:
-        """0-d float32 tensor."""
-        if self.count == 0:
-            raise ValueError(
-                f"`{type(self).__name__}` must have seen samples before its value is computed, found none. "
-                "Call `update` first."
-            )
-        return (self.total / self.count).float()
-
-
-class SideAccuracy(_SideMean):
+class SideAccuracy(MeanOverSamples):
     """Share of a side's samples that are classified correctly; one instance for each side.
 
     Modular twin of :func:`~lightning_unlearn.metrics.functional.side_accuracy`. On the forget set neither 0 nor 1 is the
@@ -66,7 +33,10 @@ class SideAccuracy(_SideMean):
     """
 
     measures = "How many samples of a side are classified correctly."
+    target = "reference"
     citation = "Fan et al., SalUn, ICLR 2024"
+    higher_is_better = None
+    plot_lower_bound = 0.0
     plot_upper_bound = 1.0
 
     @override
@@ -75,7 +45,7 @@ class SideAccuracy(_SideMean):
         self._add(correctness(logits, labels))
 
 
-class SideLoss(_SideMean):
+class SideLoss(MeanOverSamples):
     """Mean cross-entropy of a side's samples; one instance for each side.
 
     Modular twin of :func:`~lightning_unlearn.metrics.functional.side_loss`. Arguments and errors are those of
@@ -91,7 +61,10 @@ class SideLoss(_SideMean):
     """
 
     measures = "How surprised a model is by the classes of a side's samples, on average."
+    target = "reference"
     citation = "Kurmanji et al., Towards Unbounded Machine Unlearning, NeurIPS 2023"
+    higher_is_better = None
+    plot_lower_bound = 0.0
 
     @override
     def update(self, logits: Tensor, labels: Tensor) -> None:
