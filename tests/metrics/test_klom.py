@@ -223,3 +223,10 @@ def test_models_that_do_not_fit(metric):
         metric.update(torch.zeros(3, 4), torch.zeros(3, dtype=torch.bool))
     with pytest.raises(ValueError, match="`oracle_margins` must hold at least"):
         metric.compute()
+
+
+def test_its_null_is_not_zero():
+    """The figure of docs/metrics.md: 100 oracles against 100 others, 20 bins."""
+    generator = torch.Generator().manual_seed(0)
+    oracles, others = (torch.randn(100, 2000, generator=generator, dtype=torch.float64) for _ in range(2))
+    assert klom(oracles, others).item() == pytest.approx(0.36, abs=0.01)
