@@ -1,0 +1,1 @@
+"""Whether a model has forgotten: one verdict, with its evidence."""
