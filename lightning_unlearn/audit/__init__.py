@@ -1,1 +1,6 @@
 """Whether a model has forgotten: one verdict, with its evidence."""
+
+from lightning_unlearn.audit._audit import audit
+from lightning_unlearn.audit._report import AuditReport
+
+__all__ = ["AuditReport", "audit"]

@@ -16,6 +16,7 @@ class TwoSides:
     """Forget and retain set of a data module, and fresh loaders of either; asks `trainer` for replica and rank."""
 
     trainer: Any
+    test: Any
     _split: Split | None
     _streams: Streams
 
@@ -71,6 +72,28 @@ class TwoSides:
             [[1, 1, 1], [1, 1, 1]]
         """
         return self._loader("forget")
+
+    def evaluation_dataloaders(self) -> dict[str, Any]:
+        """Make afresh, by side, loaders that visit every sample once, in its own order: `forget`, `retain`, and `test` if there.
+
+        Example:
+            >>> import torch
+            >>> from torch.utils.data import TensorDataset
+            >>> from lightning_unlearn import UnlearningDataModule
+            >>> data = UnlearningDataModule(TensorDataset(torch.arange(5)), forget=[1], batch_size=3)
+            >>> {side: [batch.tolist() for [batch] in loader] for side, loader in data.evaluation_dataloaders().items()}
+            {'forget': [[1]], 'retain': [[0, 2, 3], [4]]}
+        """
+        split, streams = self._ready()
+        loaders: dict[str, Any] = {
+            "forget": streams.plain_loader(split.forget, "forget"),
+            "retain": streams.plain_loader(split.retain, "retain"),
+        }
+        if self.test is not None:
+            loaders["test"] = (
+                self.test if isinstance(self.test, DataLoader) else streams.plain_loader(self.test)
+            )
+        return loaders
 
     @override
     def __str__(self) -> str:

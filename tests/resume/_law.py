@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import gc
+import multiprocessing
 import random
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -137,19 +140,24 @@ def run(
     options = {**fits.QUIET, "logger": logger, "enable_checkpointing": saves, **arguments}
     trainer = L.Trainer(**options, callbacks=[*([first] if first else []), strategy, *callbacks])
     inner = loaders if isinstance(loaders, L.LightningDataModule) else None
-    with contextlib.suppress(Killed, SystemExit):  # the latter is Lightning's way after a KeyboardInterrupt
+    # SystemExit is Lightning's way after a KeyboardInterrupt
+    with workers_ended(), contextlib.suppress(Killed, SystemExit):
         trainer.fit(user, None if inner else loaders, datamodule=inner, ckpt_path=ckpt_path)
-    end_workers(trainer)
     return Run(user, trainer, strategy, logger.records, fits.streams())
 
 
-def end_workers(trainer: L.Trainer) -> None:
-    """End the loaders' processes of an interrupted run: left to the garbage collector, each takes five seconds."""
-    iterator = getattr(trainer.fit_loop._combined_loader, "_iterator", None)
-    for batches in getattr(iterator, "iterators", []):
-        shutdown = getattr(getattr(batches, "_batches", batches), "_shutdown_workers", None)
-        if shutdown is not None:
-            shutdown()
+@contextlib.contextmanager
+def workers_ended() -> Iterator[None]:
+    """End the loaders' processes of a run: left to the garbage collector, each takes five seconds."""
+    gc.disable()
+    try:
+        yield
+        if multiprocessing.active_children():
+            for found in gc.get_objects():
+                if "MultiProcessingDataLoaderIter" in type(found).__name__:
+                    found._shutdown_workers()
+    finally:
+        gc.enable()
 
 
 def same(left: Any, right: Any) -> bool:

@@ -1,0 +1,127 @@
+"""Tests without the spread of references: the forget set beside unseen samples, and bounds."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from scipy.stats import binomtest, norm
+
+from lightning_unlearn.audit._numbers import Evidence
+from lightning_unlearn.audit._report import TestRecord
+from lightning_unlearn.audit._statistics import membership_test
+from lightning_unlearn.audit._table import SideScores
+
+TOLERANCE = 0.02  # loss of accuracy that is not called damage where nothing says what seeds do
+
+
+def on_its_own(
+    evidence: Evidence, model: str, baseline: str, level: float, *, permutations: int, seed: int
+) -> list[TestRecord]:
+    """What can be tested with no reference, or with one, whose difference from others nobody knows.
+
+    The level holds for the permutation tests, together. The others are bounds: they reject only if the confidence interval
+    lies wholly beyond what is tolerated.
+
+    Args:
+        evidence: what was measured.
+        model: whom to test.
+        baseline: the model whose accuracy is to be kept: the reference, or the original.
+        level: of all permutation tests together, and of each bound.
+        permutations: of the permutation tests.
+        seed: of the permutations.
+    """
+    found = _membership(evidence, model, level, permutations, seed)
+    if evidence.forgotten_classes:
+        treated = {
+            f", {name}": by_model[model] for name, by_model in evidence.variants.items() if model in by_model
+        }
+        for treatment, scores in {"": evidence.forget, **treated}.items():
+            found.append(_recall(scores, model, treatment, level))
+    for name, side in (("retain", evidence.retain), ("test", evidence.test)):
+        if side is not None and model != baseline:
+            found.append(_utility(name, side, model, baseline, level))
+    return found
+
+
+def _membership(
+    evidence: Evidence, model: str, level: float, permutations: int, seed: int
+) -> list[TestRecord]:
+    if evidence.unseen is None:
+        return []
+    groups = {"membership": (evidence.forget.scores[model], evidence.unseen.scores[model])}
+    tests = membership_test(
+        {name: pair[0] for name, pair in groups.items()},
+        {name: pair[1] for name, pair in groups.items()},
+        permutations=permutations,
+        seed=seed,
+    )
+    records = []
+    for name, (statistic, p_value) in tests.items():
+        rejected = p_value <= level
+        direction = "more" if statistic > 0 else "less"
+        says = (
+            f"The forget set looks {direction} familiar to it than unseen samples of the same kind."
+            if rejected
+            else "No score tells the forget set from unseen samples of the same kind."
+        )
+        records.append(
+            TestRecord(
+                name,
+                model,
+                "Do scores tell the forget set from unseen samples of its kind?",
+                "The forget set and the unseen samples are of one kind, and neither was trained on.",
+                statistic,
+                p_value,
+                p_value,
+                rejected,
+                says,
+            )
+        )
+    return records
+
+
+def _recall(scores: SideScores, model: str, treatment: str, level: float) -> TestRecord:
+    right = scores.column(model, "correctness")
+    chance = 1 / scores.classes
+    interval = binomtest(int(right.sum()), len(right)).proportion_ci(1 - level, method="wilson")
+    rejected = bool(interval.low > chance)
+    back = "Forgotten labels come back: it" if treatment else "It"
+    says = (
+        f"{back} recognises the forgotten class" if rejected else "It does not recognise the forgotten class"
+    )
+    return TestRecord(
+        f"recognition{treatment}",
+        model,
+        f"Does the model{treatment} recognise the forgotten class more often than chance?",
+        "A model that never saw a class does not name it.",
+        float(right.mean()) - chance,
+        None,
+        None,
+        rejected,
+        f"{says}: {right.mean():.1%} of the forget set; chance is {chance:.1%}.",
+    )
+
+
+def _utility(name: str, side: SideScores, model: str, baseline: str, level: float) -> TestRecord:
+    losses = side.column(baseline, "correctness") - side.column(model, "correctness")
+    loss = float(losses.mean())
+    error = float(losses.std(ddof=1)) / math.sqrt(len(losses)) if len(losses) > 1 else np.inf
+    rejected = bool(loss - float(norm.ppf(1 - level)) * error > TOLERANCE)
+    where = "the retain set" if name == "retain" else "test data"
+    says = (
+        f"It is worse than the {baseline} on {where}"
+        if rejected
+        else f"It is as good as the {baseline} on {where}"
+    )
+    return TestRecord(
+        name,
+        model,
+        f"Does the model keep the accuracy of the {baseline} on {where}, but for {TOLERANCE:.0%}?",
+        f"Its accuracy is at most {TOLERANCE:.0%} lower.",
+        -loss,
+        None,
+        None,
+        rejected,
+        f"{says}: {-loss:+.1%}.",
+    )

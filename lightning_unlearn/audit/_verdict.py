@@ -1,0 +1,100 @@
+"""From findings to one word."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from lightning_unlearn.audit._report import TestRecord, Verdict, VerdictName
+
+COLLAPSE = 0.05  # loss of accuracy beyond which a model is not damaged but collapsed
+
+SENTENCES: dict[VerdictName, str] = {
+    "forgotten": "No test could tell the model from one that was retrained without the forget set.",
+    "not forgotten": "The model still knows what it should have forgotten.",
+    "hidden": "The model no longer says what it should have forgotten, but it is still in there.",
+    "revived": "What seems forgotten comes back when the model is treated as deployed models are.",
+    "over-forgotten": "The model denies the forget set: that tells who was in it as surely as knowing it would.",
+    "collapsed": "The model has lost what it should have kept.",
+    "damaged": "The model has lost a little of what it should have kept.",
+    "undecided": "Nothing was found against the model, but this audit could not have shown that it has forgotten.",
+}
+
+
+def decide(
+    tests: Sequence[TestRecord],
+    control: Sequence[TestRecord],
+    *,
+    level: float,
+    of_classes: bool,
+    references: int,
+    accuracy_lost: float,
+    unchanged: bool,
+    answers: bool,
+    cannot_know: Sequence[str],
+) -> Verdict:
+    """The verdict on the unlearned model.
+
+    What is weightier comes first: a model that has collapsed, then one that remembers, one whose memory comes back, one that
+    hides it, one that denies it, and one that was damaged on the way. `forgotten` needs two references or more, and a
+    control: the same tests must have told the original from them.
+
+    Args:
+        tests: of the unlearned model.
+        control: the same tests of the original.
+        level: of the tests together.
+        of_classes: whether whole classes were to be forgotten.
+        references: how many there are.
+        accuracy_lost: the larger loss of accuracy on the retain set and on test data.
+        unchanged: whether the weights are those of the original.
+        answers: whether all logits were finite.
+        cannot_know: what the audit could not look at.
+    """
+    rejected = {test.name: test for test in tests if test.rejected}
+    reasons = [test.finding for test in tests if test.rejected]
+    name = _name(rejected, of_classes, accuracy_lost)
+    if not answers:
+        name, reasons = "collapsed", ["Some of its answers are not finite.", *reasons]
+    elif unchanged:
+        name, reasons = (
+            "not forgotten",
+            ["Its weights are those of the original: nothing was done.", *reasons],
+        )
+    elif name == "forgotten":
+        name, reasons = _unless_blind(control, references)
+    return Verdict(name, SENTENCES[name], level, tuple(reasons), tuple(cannot_know))
+
+
+def _name(rejected: dict[str, TestRecord], of_classes: bool, accuracy_lost: float) -> VerdictName:
+    more = {name for name, test in rejected.items() if test.statistic > 0}
+    less = rejected.keys() - more
+    worse = less & {"retain", "test"}
+    if worse and accuracy_lost > COLLAPSE:
+        return "collapsed"
+    if more & {"familiarity", "recognition"} or ("membership" in more and not of_classes):
+        return "not forgotten"
+    if any(", " in name for name in more):
+        return "revived"
+    # a hidden class looks denied, too; of single samples, the features say nothing
+    if "membership" in less and not of_classes:
+        return "over-forgotten"
+    if more & {"features", "relearning", "membership"}:
+        return "hidden"
+    if less & {"membership", "familiarity"}:
+        return "over-forgotten"
+    return "damaged" if worse else "forgotten"
+
+
+def _unless_blind(control: Sequence[TestRecord], references: int) -> tuple[VerdictName, list[str]]:
+    if references < 2:
+        return "undecided", [
+            "Nothing was found against the model; only references can show that a retrained model would look the same."
+        ]
+    told = [test for test in control if test.rejected and test.name not in ("retain", "test")]
+    if not told:
+        return "undecided", [
+            "The same tests could not tell the original from the references either: they see too little here. More "
+            "references, or more samples, make them sharper."
+        ]
+    return "forgotten", [
+        f"{len(told)} of the {len(control)} tests told the original from the references, and none the unlearned model."
+    ]
