@@ -14,6 +14,7 @@ from lightning_unlearn.audit._numbers import (
     relearned,
     stands_out,
 )
+from lightning_unlearn.audit._recognition import recognition
 from lightning_unlearn.audit._report import TestRecord
 from lightning_unlearn.audit._statistics import Alternative, holm, outlier_test
 
@@ -99,6 +100,7 @@ QUESTIONS = (
         "greater",
         relearned,
         "It learns the forget set again sooner than a model that never saw it.",
+        resolution=_RESOLUTION,
     ),
 )
 
@@ -144,10 +146,10 @@ def against_references(
         statistic, p_value = outlier_test(number, known, question.alternative, resolution=question.resolution)
         asked.append((question, number, known, statistic, p_value))
     adjusted = holm([p_value for *_, p_value in asked])
-    return [
-        _record(model, *found, adjusted=value, level=level)
-        for found, value in zip(asked, adjusted, strict=True)
+    tests = [
+        _record(model, *one, adjusted=value, level=level) for one, value in zip(asked, adjusted, strict=True)
     ]
+    return recognition(evidence, model, references, level) + tests
 
 
 def _record(
@@ -164,7 +166,7 @@ def _record(
     mean = sum(known) / len(known)
     numbers = f"{number:.4g}; references {mean:.4g}, from {min(known):.4g} to {max(known):.4g}"
     rejected = adjusted <= level
-    says = (question.more if statistic > 0 else question.less) if rejected else "No more than seeds differ."
+    says = (question.more if statistic > 0 else question.less) if rejected else "Nothing found."
     return TestRecord(
         question.name,
         model,

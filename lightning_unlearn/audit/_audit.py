@@ -144,10 +144,18 @@ def audit(
     return report
 
 
+def judge(
+    models: Models, evidence: Evidence, options: Options
+) -> tuple[Verdict, list[TestRecord], list[TestRecord]]:
+    """The verdict, the tests of the unlearned model, and those of the original."""
+    tests, control = (_tests(models, evidence, options, name) for name in ("unlearned", "original"))
+    return _verdict(models, evidence, options, tests, control), tests, control
+
+
 def _report(
     models: Models, evidence: Evidence, options: Options, *, device: Any, start: float
 ) -> AuditReport:
-    tests, control = (_tests(models, evidence, options, name) for name in ("unlearned", "original"))
+    verdict, tests, control = judge(models, evidence, options)
     names = list(models.modules)
     sides = {
         "forget": evidence.forget,
@@ -158,7 +166,7 @@ def _report(
     configuration = options.configuration()
     level = 1 - options.level
     return AuditReport(
-        verdict=_verdict(models, evidence, options, tests, control),
+        verdict=verdict,
         request={
             "kind": "class" if evidence.forgotten_classes else "samples",
             "classes": list(evidence.forgotten_classes),

@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from scipy.stats import binomtest, norm
+from scipy.stats import norm
 
 from lightning_unlearn.audit._numbers import Evidence
+from lightning_unlearn.audit._recognition import recognition
 from lightning_unlearn.audit._report import TestRecord
 from lightning_unlearn.audit._statistics import membership_test
 from lightning_unlearn.audit._table import SideScores
@@ -32,12 +33,7 @@ def on_its_own(
         seed: of the permutations.
     """
     found = _membership(evidence, model, level, permutations, seed)
-    if evidence.forgotten_classes:
-        treated = {
-            f", {name}": by_model[model] for name, by_model in evidence.variants.items() if model in by_model
-        }
-        for treatment, scores in {"": evidence.forget, **treated}.items():
-            found.append(_recall(scores, model, treatment, level))
+    found += recognition(evidence, model, [], level)
     for name, side in (("retain", evidence.retain), ("test", evidence.test)):
         if side is not None and model != baseline:
             found.append(_utility(name, side, model, baseline, level))
@@ -79,28 +75,6 @@ def _membership(
             )
         )
     return records
-
-
-def _recall(scores: SideScores, model: str, treatment: str, level: float) -> TestRecord:
-    right = scores.column(model, "correctness")
-    chance = 1 / scores.classes
-    interval = binomtest(int(right.sum()), len(right)).proportion_ci(1 - level, method="wilson")
-    rejected = bool(interval.low > chance)
-    back = "Forgotten labels come back: it" if treatment else "It"
-    says = (
-        f"{back} recognises the forgotten class" if rejected else "It does not recognise the forgotten class"
-    )
-    return TestRecord(
-        f"recognition{treatment}",
-        model,
-        f"Does the model{treatment} recognise the forgotten class more often than chance?",
-        "A model that never saw a class does not name it.",
-        float(right.mean()) - chance,
-        None,
-        None,
-        rejected,
-        f"{says}: {right.mean():.1%} of the forget set; chance is {chance:.1%}.",
-    )
 
 
 def _utility(name: str, side: SideScores, model: str, baseline: str, level: float) -> TestRecord:

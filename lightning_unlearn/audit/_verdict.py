@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 
 from lightning_unlearn.audit._report import TestRecord, Verdict, VerdictName
 
@@ -70,18 +71,34 @@ def _name(rejected: dict[str, TestRecord], of_classes: bool, accuracy_lost: floa
     worse = less & {"retain", "test"}
     if worse and accuracy_lost > COLLAPSE:
         return "collapsed"
-    if more & {"familiarity", "recognition"} or ("membership" in more and not of_classes):
+    found = _of_classes(more, less) if of_classes else _of_samples(more, less)
+    return found or ("damaged" if worse else "forgotten")
+
+
+def _of_classes(more: AbstractSet[str], less: AbstractSet[str]) -> VerdictName | None:
+    """A class that is named is not forgotten; one that is only more likely than it should be is hidden."""
+    if "recognition" in more:
+        return "not forgotten"
+    if any(name.startswith("recognition, ") for name in more):
+        return "revived"
+    if more:
+        return "hidden"
+    return "over-forgotten" if less & {"familiarity", "membership"} else None
+
+
+def _of_samples(more: AbstractSet[str], less: AbstractSet[str]) -> VerdictName | None:
+    """What is right about single samples is mostly skill: only being surer than a retrained model is memory."""
+    if "membership" in less:
+        return "over-forgotten"
+    if more & {"familiarity", "membership"}:
         return "not forgotten"
     if any(", " in name for name in more):
         return "revived"
-    # a hidden class looks denied, too; of single samples, the features say nothing
-    if "membership" in less and not of_classes:
-        return "over-forgotten"
-    if more & {"features", "relearning", "membership"}:
+    if more:
         return "hidden"
-    if less & {"membership", "familiarity"}:
-        return "over-forgotten"
-    return "damaged" if worse else "forgotten"
+    return (
+        "damaged" if "familiarity" in less else None
+    )  # less sure of everything, and of no sample in particular
 
 
 def _unless_blind(control: Sequence[TestRecord], references: int) -> tuple[VerdictName, list[str]]:
