@@ -107,14 +107,14 @@ def klom_p_value_figure() -> Figure:
     note(divisions, round(observed, 4) + 0.01, divisions.get_ylim()[1] * 0.8, "observed", FORGET, data=True)
     divisions.texts[-1].set_ha("left")
 
-    head(uniform, "Models that have forgotten, 150 audits", "target: the diagonal")
+    head(uniform, "Models that have forgotten, 100 audits", "target: the diagonal")
     uniform.plot([0, 1], [0, 1], color=FAINT, linewidth=1)
     for shared, colour, name, place in (
         (0.0, UNSEEN, "independent", (0.97, 0.45)),
         (0.5, FORGET, "one original for all", (0.97, 0.2)),
     ):
-        values = np.sort([_null_p(rng, shared) for _ in range(150)])
-        uniform.step(values, np.arange(1, 151) / 150, color=colour)
+        values = np.sort([_null_p(rng, shared) for _ in range(100)])
+        uniform.step(values, np.arange(1, 101) / 100, color=colour)
         below = (values <= 0.05).mean()
         note(uniform, *place, f"{name}:\np ≤ 0.05 in {100 * below:.0f} %", colour, ha="right")
     uniform.set(
@@ -126,7 +126,7 @@ def klom_p_value_figure() -> Figure:
 def _null_p(rng: np.random.Generator, shared: float) -> float:
     """Each unlearned model is distributed as an oracle is; their common part makes them dependent."""
     unlearned = np.sqrt(1 - shared) * rng.normal(size=(10, 20)) + np.sqrt(shared) * rng.normal(size=(1, 20))
-    return number(klom_p_value(tensor(unlearned), tensor(rng.normal(size=(10, 20))), permutations=99))
+    return number(klom_p_value(tensor(unlearned), tensor(rng.normal(size=(10, 20))), permutations=49))
 
 
 def _column(values: Array) -> torch.Tensor:

@@ -101,7 +101,7 @@ def bootstrap_interval_figure() -> Figure:
     head(runs, "Ten runs of one training", "they differ by more")
     for run in range(10):
         groups = tensor(rng.normal(rng.normal(0.5, 0.4), 1, 300)), tensor(rng.normal(size=300))
-        bounds = list(map(number, bootstrap_interval(membership_auc, *groups, resamples=300)))
+        bounds = list(map(number, bootstrap_interval(membership_auc, *groups, resamples=200)))
         runs.plot(bounds, [run, run], color=UNSEEN)
         runs.plot([number(membership_auc(*groups))], [run], "o", color=UNSEEN, markersize=4)
     runs.set(xlabel="AUC of a run, 300 samples each", yticks=[])

@@ -37,7 +37,7 @@ def activation_distance_figure() -> Figure:
         simplex.plot(*zip(start, end, strict=True), color="black", linewidth=1)
         simplex.plot(*start, "o", color=UNSEEN, markersize=4)
         simplex.plot(*end, "o", color=FORGET, markersize=4)
-    simplex.set(aspect="equal", xlim=(-0.35, 1.05), ylim=(-0.05, 0.92))
+    simplex.set(aspect="equal", anchor="N", xlim=(-0.35, 1.05), ylim=(-0.05, 0.92))
     simplex.set_axis_off()
     note(simplex, 0.02, 0.88, "● reference", UNSEEN)
     note(simplex, 0.02, 0.76, "● unlearned", FORGET)
@@ -52,7 +52,7 @@ def activation_distance_figure() -> Figure:
         lengths = [number(activation_distance(*_pair(each, theirs, k))) for k in range(200)]
         hidden.hist(lengths, np.linspace(0, 1.4, 36), color=colour, alpha=0.6)
     hidden.set(xlabel="distance of a sample", ylabel="samples", ylim=(0, 210))
-    note(hidden, 0.3, 0.8, "all a little", UNSEEN)
+    note(hidden, 0.14, 0.8, "all a little", UNSEEN)
     note(hidden, 0.98, 0.2, "10 of 200\nreversed", FORGET, ha="right")
 
     gaps = np.linspace(4, 20, 33)
@@ -71,8 +71,8 @@ def prediction_agreement_figure() -> Figure:
     theirs = np.where(right < 90, 0, 1)
     other = np.where((right >= 75) & (right < 85), 2, 0)
     for panel, title, ours in (
-        (axes[0], "Both right on 90 %: same errors", theirs),
-        (axes[1], "Both right on 90 %: other errors", other),
+        (axes[0], "Right on 90 %, same errors", theirs),
+        (axes[1], "Right on 90 %, other errors", other),
     ):
         value = number(prediction_agreement(_one_hot(ours), _one_hot(theirs)))
         head(panel, title, f"agreement {value:.2f}")
@@ -85,7 +85,7 @@ def prediction_agreement_figure() -> Figure:
         panel.set(xlim=(-0.7, 9.7), ylim=(-2.4, 9.7), aspect="equal")
         panel.set_axis_off()
     note(axes[0], -0.3, -1.1, "■ both right", UNSEEN, data=True)
-    note(axes[0], 4.6, -1.1, "◆ same error", FAINT, data=True)
+    note(axes[0], -0.3, -2.0, "◆ same error", FAINT, data=True)
     note(axes[1], -0.3, -1.1, "✖ predictions differ", FORGET, data=True)
     sure = 0.5 * rng.normal(size=(200, 2)) + (2.6, 0)
     unsure = 0.1 * rng.normal(size=(200, 2)) + (0.5, 0)

@@ -24,7 +24,7 @@ def side_accuracy_figure() -> Figure:
     _dots(samples, _accuracies(rng, (3.0, 4.2, 2.9)), FORGET, "o")
     driven = _accuracies(rng, (-6, 3.6, 2.4))
     _dots(samples, driven, FORGET, "x")
-    note(samples, 0.03, 2.33, f"driven to {driven[0]:.2f}: gives it away", FORGET, data=True)
+    note(samples, 0.03, 2.2, f"driven to {driven[0]:.2f}: gives it away", FORGET, data=True)
     note(samples, 0.02, 0.5, "| retrained", UNSEEN)
     note(samples, 0.02, 0.4, "● unlearned", FORGET)
     note(samples, 0.02, 0.3, "× ascended", FORGET)
@@ -33,7 +33,7 @@ def side_accuracy_figure() -> Figure:
     head(one_class, "Forgotten: a class", f"target on the forget set: {retrained[0]:.2f}")
     _dots(one_class, retrained, UNSEEN, "|")
     _dots(one_class, _accuracies(rng, (-6, 4.4, 2.9)), FORGET, "o")
-    note(one_class, 0.05, 2.33, "as the retrained model", FORGET, data=True)
+    note(one_class, 0.05, 2.0, "as the retrained model", FORGET, data=True)
     return figure
 
 
@@ -42,7 +42,7 @@ def side_loss_figure() -> Figure:
     rng = np.random.default_rng(1)
     figure, (retrained, few, ascended) = panels(3, left=0.15, gap=0.25)
     honest = _logits(rng, np.full(2000, 3.4))
-    odd = _logits(rng, np.where(np.arange(2000) < 60, -13.5, 5.5))
+    odd = _logits(rng, np.where(np.arange(2000) < 60, -11.0, 5.5))
     far = _logits(rng, np.full(2000, -8.0))
     for axes, title, logits in (
         (retrained, "Retrained", honest),
@@ -59,7 +59,7 @@ def side_loss_figure() -> Figure:
         axes.minorticks_off()
         axes.plot([mean], [0], "v", color="black", clip_on=False, markersize=7)
         mark(axes, x=float(np.log(10)), colour=FAINT)
-    few.annotate("these", (15, 0.02), (12, 0.3), ha="center", color=FORGET, arrowprops={"arrowstyle": "->"})
+    note(few, 0.98, 0.42, "these", FORGET, ha="right")
     note(retrained, 0.98, 0.93, "mean ▼", ha="right")
     note(ascended, 0.68, 0.93, "a guess:\nlog 10", FAINT, ha="right")
     return figure
@@ -78,7 +78,14 @@ def _accuracies(rng: np.random.Generator, strengths: tuple[float, ...]) -> list[
 
 
 def _dots(axes: Axes, accuracies: list[float], colour: str, marker: str) -> None:
-    axes.plot(accuracies, (2, 1, 0), marker, color=colour, markersize=13 if marker == "|" else 6, mew=2)
+    axes.plot(
+        accuracies,
+        np.array([2, 1, 0]) - 0.25 * (marker == "x"),
+        marker,
+        color=colour,
+        markersize=13 if marker == "|" else 6,
+        mew=2,
+    )
     axes.set(xlim=(-0.03, 1.03), ylim=(-0.5, 2.6), yticks=(2, 1, 0), xlabel="SideAccuracy")
     axes.set_yticklabels(_SIDES)
     axes.grid(axis="x", color="#e5e5e5")

@@ -89,10 +89,11 @@ def note(
         axes.annotate(line, (x, y), xycoords=coordinates, color=colour, ha=ha, va="center", **offset)
 
 
-def hist(axes: Axes, values: ArrayLike, edges: ArrayLike, colour: str) -> None:
+def hist(axes: Axes, values: Sequence[float] | Array, edges: ArrayLike, colour: str) -> None:
     """A histogram whose heights say nothing but where the values are: no y-axis."""
-    axes.hist(values, edges, density=True, histtype="stepfilled", alpha=0.35, color=colour)
-    axes.hist(values, edges, density=True, histtype="step", color=colour, linewidth=1)
+    weights = np.full(len(values), 1 / len(values))
+    axes.hist(values, edges, weights=weights, histtype="stepfilled", alpha=0.35, color=colour)
+    axes.hist(values, edges, weights=weights, histtype="step", color=colour, linewidth=1)
     axes.spines.left.set_visible(False)
     axes.set_yticks([])
 

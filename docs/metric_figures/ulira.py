@@ -53,7 +53,7 @@ def ulira_accuracy_figure() -> Figure:
         found = [_accuracy(rng, 1.5, count, 200, shared) for count in counts]
         weak.plot(counts, found, "o-", color=colour, markersize=4)
         if not shared:
-            head(weak, "Same victims, weak attackers", f"2 models {found[0]:.2f}, 64 models {found[-1]:.2f}")
+            head(weak, "Same victims, weak attackers", f"2 models {found[0]:.2f}, 64: {found[-1]:.2f}")
     weak.set(xscale="log", ylim=(0.48, 0.82), xticks=(2, 8, 64), xlabel="attacker's models of each kind")
     weak.set_xticklabels(["2", "8", "64"])
     weak.minorticks_off()
