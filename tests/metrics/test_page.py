@@ -32,6 +32,12 @@ def test_functions_of_the_table_exist(name):
     assert name in functional.__all__
 
 
+def test_the_program_of_the_page_runs(capsys):
+    (program,) = re.findall(r"^```python\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
+    exec(compile(program, "metrics.md", "exec"), {})
+    assert re.match(r"tensor\([01]", capsys.readouterr().out)
+
+
 def test_every_metric_is_under_the_laws():
     laws = {type(case.build()) for case in all_cases()}
     beyond = {

@@ -19,9 +19,10 @@ def unlearning_epsilons(unlearned_gaps: Tensor, retrained_gaps: Tensor, *, delta
     not defined does not count. Both rates 0 is ε̂ = ∞; an attack with exactly one rate 0 is discarded, as one that has seen
     too few models. ε is the largest of the ε̂ and 0; it is 0 if no attack is left.
 
-    A threshold does not see a set that is merely narrower: unlearned models that all give one number amid the retrained
-    ones have ε = 0. The challenge's code therefore also tries intervals, and sets ε to 50 where one set's range is less
-    than 1 % of the other's; its thresholds lie on a grid and are tried one way, that of the larger median.
+    Unlearned models that all give exactly one number amid the retrained ones have ε = 0: every attack has a rate of 0, and is
+    discarded. The least spread around that number ends it, and ε is about `log(M/2)`. The challenge's code also tries
+    intervals, and sets ε to 50 where one set's range is less than 1 % of the other's; its thresholds lie on a grid and are
+    tried one way, that of the larger median.
 
     Source: Triantafillou et al., "Are We Making Progress in Unlearning? Findings from the First NeurIPS Unlearning
     Competition", 2024.

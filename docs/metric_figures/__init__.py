@@ -1,0 +1,1 @@
+"""The figures of docs/metrics.md: one module a family, one function a figure."""
