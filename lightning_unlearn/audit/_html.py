@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from importlib.resources import files
 from itertools import groupby
 
@@ -34,7 +33,6 @@ def to_html(report: AuditReport) -> str:
         share=_text.share,
         side=_text.side,
         leaves=_text.leaves,
-        slug=lambda text: re.sub(r"[^a-z0-9]+", "-", text.lower()),
         svg=lambda shown: svg(shown.figure, shown.name),
     )
     template = environment.from_string((folder / "page.html").read_text(encoding="utf-8"))

@@ -52,7 +52,7 @@ def roc(model, count=900):
     return ((0.0, 0.0), *inner, (1.0, 1.0))
 
 
-def curves(models, scatter=300):
+def curves(models, scatter=150):
     edges = (0.0, *(float(edge) for edge in np.geomspace(1e-4, 30, 30)), float("inf"))
     random = np.random.default_rng(3)
     by_class = {m: [float(a) for a in random.uniform(0.965, 0.998, 10)] for m in models}

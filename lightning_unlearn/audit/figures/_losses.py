@@ -11,7 +11,7 @@ from matplotlib.ticker import FuncFormatter
 
 from lightning_unlearn.audit._report import AuditReport
 from lightning_unlearn.audit._text import number, share, side
-from lightning_unlearn.audit.figures._style import Shown, drawing, looks
+from lightning_unlearn.audit.figures._style import Shown, drawing, looks, slug
 
 GROUP = "Loss of each sample"
 
@@ -48,7 +48,7 @@ def _histogram(report: AuditReport, name: str, edges: Sequence[float]) -> Shown:
         axes.set_xlabel("loss of a sample (nats)")
         axes.set_ylabel("share of the samples (%)")
     return Shown(
-        f"loss-{name}",
+        f"loss-{slug(name)}",
         GROUP,
         f"Loss on the {side(name)}",
         f"Histogram of the loss on the {side(name)}. Samples by the bin of the median loss: "

@@ -7,7 +7,7 @@ from matplotlib.ticker import FuncFormatter, NullFormatter
 
 from lightning_unlearn.audit._report import AuditReport
 from lightning_unlearn.audit._text import number, share
-from lightning_unlearn.audit.figures._style import FAINT, Shown, drawing, looks
+from lightning_unlearn.audit.figures._style import FAINT, Shown, drawing, looks, slug
 
 GROUP = "Membership inference"
 _AT = (0.001, 0.01, 0.1, 0.5)
@@ -49,7 +49,7 @@ def _curve(report: AuditReport, score: str) -> Shown:
         axes.set_xlabel("unseen samples taken for members")
         axes.set_ylabel("forget samples found")
     return Shown(
-        f"roc-{_slug(score)}",
+        f"roc-{slug(score)}",
         GROUP,
         f"Attack by {score.replace('_', ' ')}",
         f"ROC curve of the attack by {score.replace('_', ' ')}. Forget samples found at 1 % false alarms: "
@@ -73,7 +73,3 @@ def _at(points: np.ndarray, rate: float) -> float | None:
 
 def _area(points: np.ndarray) -> float | None:
     return float(np.trapezoid(points[:, 1], points[:, 0])) if len(points) > 1 else None
-
-
-def _slug(text: str) -> str:
-    return "".join(c if c.isascii() and c.isalnum() else "-" for c in text.lower())

@@ -7,7 +7,7 @@ from matplotlib.ticker import FuncFormatter, NullFormatter
 
 from lightning_unlearn.audit._report import AuditReport
 from lightning_unlearn.audit._text import number, share, side
-from lightning_unlearn.audit.figures._style import FAINT, UNLEARNED, Shown, drawing
+from lightning_unlearn.audit.figures._style import FAINT, UNLEARNED, Shown, drawing, slug
 
 GROUP = "Each sample before and after"
 _QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
@@ -52,7 +52,7 @@ def _cloud(report: AuditReport, name: str) -> Shown:
     harder = float((points[:, 1] < points[:, 0]).mean()) if len(points) else 0.0
     missing = len(every) - len(points)
     return Shown(
-        f"scatter-{name}",
+        f"scatter-{slug(name)}",
         GROUP,
         f"Before and after: {side(name)}",
         f"Scatter plot of {len(every)} samples of the {side(name)}. The loss of "

@@ -49,7 +49,7 @@ class Shown:
     """A figure with everything that stands beside it.
 
     Attributes:
-        name: Short name, for identifiers and for the tags of loggers.
+        name: Short name of letters, digits and dashes, for identifiers and for the tags of loggers.
         group: Heading that it stands under.
         title: Its own title.
         alt: What it shows, in a sentence or two with the main numbers.
@@ -67,6 +67,11 @@ class Shown:
     head: Sequence[str]
     rows: Sequence[Sequence[str]]
     note: str = ""
+
+
+def slug(text: str) -> str:
+    """The text in small letters, with a dash for whatever has no place in an identifier."""
+    return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")
 
 
 def looks(report: AuditReport, names: Iterable[str]) -> dict[str, Look]:
@@ -95,7 +100,7 @@ def looks(report: AuditReport, names: Iterable[str]) -> dict[str, Look]:
 def drawing(width: float, height: float, *, polished: bool = True) -> Iterator[tuple[Figure, Axes]]:
     """A figure of the given size in inches with one pair of axes; the user's own settings of Matplotlib do not count."""
     with context("default"):
-        figure = Figure(figsize=(width, height), layout="constrained", facecolor=PAPER)
+        figure = Figure(figsize=(width, height), dpi=160, layout="constrained", facecolor=PAPER)
         axes = figure.add_subplot(facecolor="none")
         yield figure, axes
         if polished:
@@ -132,7 +137,7 @@ def svg(figure: Figure, name: str) -> str:
 
     Args:
         figure: The figure.
-        name: Put before every identifier in it, so that a page can hold several.
+        name: Put before every identifier in it, so that a page can hold several: letters, digits and dashes.
     """
     stream = io.StringIO()
     nothing = dict.fromkeys(("Date", "Creator", "Format", "Type"))
@@ -142,9 +147,7 @@ def svg(figure: Figure, name: str) -> str:
     text = text[text.index("<svg") :]
     text = re.sub(r"<style.*?</style>|<!--.*?-->|<metadata.*?</metadata>", "", text, flags=re.DOTALL)
     text = re.sub(r'font: ([\d.]+px) [^;"]*', r"font: \1 var(--sans)", text)
-    used = set(re.findall(r'(?:href="|url\()#([\w-]+)', text))
-    text = re.sub(r' id="([\w-]+)"', lambda m: f' id="{name}-{m[1]}"' if m[1] in used else "", text)
-    text = re.sub(r'((?:href="|url\()#)', rf"\1{name}-", text)
+    text = _identifiers(text, name)
     for colour, variable in COLOURS.items():
         text = text.replace(colour, f"var(--{variable})")
     text = re.sub(r"\n\s*", "\n", text)
@@ -155,3 +158,16 @@ def svg(figure: Figure, name: str) -> str:
         count=1,
         flags=re.DOTALL,
     )
+
+
+def _identifiers(text: str, name: str) -> str:
+    """The SVG with `name` before its identifiers, without those that nothing points at or that are there already."""
+    wanted = set(re.findall(r'(?:href="|url\()#([^")]+)', text))
+
+    def once(match: re.Match[str]) -> str:
+        if match[1] not in wanted:
+            return ""
+        wanted.remove(match[1])  # Matplotlib defines a marker again wherever it is used
+        return f' id="{name}-{match[1]}"'
+
+    return re.sub(r'((?:href="|url\()#)', rf"\1{name}-", re.sub(r' id="([^"]+)"', once, text))
