@@ -63,12 +63,12 @@ def accuracy_by_class(report: AuditReport) -> list[Shown]:
             "Right answers on unseen samples, class by class",
             _alt(values, single, references, classes, forgotten),
             figure,
-            ("class", *single, *(["references: mean, range"] if references else [])),
+            ("class", *single, *(["references, mean", "references, range"] if references else [])),
             [
                 (
                     _label(label, forgotten),
                     *(share(values[name][k]) for name in single),
-                    *([_range([values[name][k] for name in references])] if references else []),
+                    *(_summary([values[name][k] for name in references]) if references else ()),
                 )
                 for k, label in enumerate(classes)
             ],
@@ -117,11 +117,11 @@ def _mean(values: Sequence[float | None]) -> float | None:
     return sum(there) / len(there) if there else None
 
 
-def _range(values: Sequence[float | None]) -> str:
+def _summary(values: Sequence[float | None]) -> tuple[str, str]:
     there = [value for value in values if value is not None]
-    if len(set(there)) < 2:
-        return share(there[0] if there else None)
-    return f"{share(_mean(there))}, {share(min(there))} to {share(max(there))}"
+    if not there:
+        return share(None), share(None)
+    return share(_mean(there)), f"{share(min(there))} to {share(max(there))}"
 
 
 def _label(label: int, forgotten: Collection[int]) -> str:
@@ -139,6 +139,8 @@ def _alt(
     for k, label in enumerate(classes):
         if label in forgotten:
             each = [f"{name} {share(values[name][k])}" for name in single]
-            each += [f"references {_range([values[name][k] for name in references])}"] if references else []
+            each += (
+                ["references " + _summary([values[name][k] for name in references])[1]] if references else []
+            )
             said.append(f"Class {label}, which had to be forgotten: {', '.join(each)}.")
     return " ".join(said[:4])

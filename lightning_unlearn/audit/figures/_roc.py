@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from matplotlib.ticker import FuncFormatter, NullFormatter
+from scipy.integrate import trapezoid
 
 from lightning_unlearn.audit._report import AuditReport
 from lightning_unlearn.audit._text import number, share
@@ -72,4 +73,4 @@ def _at(points: np.ndarray, rate: float) -> float | None:
 
 
 def _area(points: np.ndarray) -> float | None:
-    return float(np.trapezoid(points[:, 1], points[:, 0])) if len(points) > 1 else None
+    return float(trapezoid(points[:, 1], points[:, 0])) if len(points) > 1 else None

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.style import context
 
 from lightning_unlearn.audit._report import AuditReport
@@ -100,7 +101,8 @@ def looks(report: AuditReport, names: Iterable[str]) -> dict[str, Look]:
 def drawing(width: float, height: float, *, polished: bool = True) -> Iterator[tuple[Figure, Axes]]:
     """A figure of the given size in inches with one pair of axes; the user's own settings of Matplotlib do not count."""
     with context("default"):
-        figure = Figure(figsize=(width, height), dpi=160, layout="constrained", facecolor=PAPER)
+        layout = ConstrainedLayoutEngine()
+        figure = Figure(figsize=(width, height), dpi=160, layout=layout, facecolor=PAPER)
         axes = figure.add_subplot(facecolor="none")
         yield figure, axes
         if polished:
@@ -111,6 +113,8 @@ def drawing(width: float, height: float, *, polished: bool = True) -> Iterator[t
             axes.xaxis.label.set(color=INK, size=9)
             axes.yaxis.label.set(color=INK, size=9)
             legend(figure, axes)
+        layout.execute(figure)
+        figure.set_layout_engine("none")  # a second layout would move things by a hair
 
 
 def legend(figure: Figure, axes: Axes) -> None:
@@ -146,7 +150,8 @@ def svg(figure: Figure, name: str) -> str:
     text = stream.getvalue()
     text = text[text.index("<svg") :]
     text = re.sub(r"<style.*?</style>|<!--.*?-->|<metadata.*?</metadata>", "", text, flags=re.DOTALL)
-    text = re.sub(r'font: ([\d.]+px) [^;"]*', r"font: \1 var(--sans)", text)
+    text = re.sub(r'font-family: [^;"]*', "font-family: var(--sans)", text)
+    text = re.sub(r'font: ((?:\w+ )*[\d.]+px) [^;"]*', r"font: \1 var(--sans)", text)  # of older Matplotlib
     text = _identifiers(text, name)
     for colour, variable in COLOURS.items():
         text = text.replace(colour, f"var(--{variable})")
