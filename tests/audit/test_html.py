@@ -159,12 +159,16 @@ def test_without_a_reference_nothing_is_passed(write):
     assert not re.search(r"\b(passed|pass|success|safe)\b", re.sub(r"<style>.*?</style>", "", page, flags=re.DOTALL), re.IGNORECASE)  # fmt: skip
 
 
-def test_a_test_that_cannot_tell_the_original_is_said_to_see_nothing():
-    rows = re.findall(
-        r"<tr>\s*<th scope=\"row\">Has the retain set.*?</tr>", page_of("classification"), re.DOTALL
-    )
-    assert len(rows) == 1
-    assert "this test sees nothing here" in rows[0]
+def test_every_test_stands_beside_its_control():
+    def row(question):
+        (found,) = re.findall(rf'<th scope="row">{question}.*?</tr>', page_of("classification"), re.DOTALL)
+        return re.findall(r"(?:no )?difference found", found)
+
+    assert row("Do forget samples") == ["no difference found", "difference found"]
+    assert row("Do the features") == ["difference found", "difference found"]
+    assert row("Has the retain set") == ["no difference found", "no difference found"]
+    alone = to_markdown(replace(classification(), control=()))
+    assert alone.count("| not run |") == len(classification().tests)
 
 
 # ---- what users write -------------------------------------------------------------------------------------------
