@@ -288,6 +288,25 @@ def generator():
     )  # fmt: skip
 
 
+def long_names():
+    """Words without a break, longer than a line, wherever a user could have put them."""
+    word, report = "x" * 180, classification()
+    accuracy = {"original": (0.5,) * 40, "unlearned": (0.5,) * 40, word: (0.4,) * 40}
+    return replace(
+        report,
+        verdict=replace(report.verdict, sentence=word, reasons=(word,), cannot_know=(word,)),
+        request={"kind": word, "classes": list(range(40))},
+        models=(*report.models[:2], replace(report.models[-1], name=word, source=word)),
+        metrics=tuple(replace(m, name=word, side=word, measures=word, citation=word) for m in report.metrics),
+        tests=tuple(replace(t, name=word, question=word, finding=word, null=word) for t in report.tests),
+        attacks=(AttackRecord(word, word, False, word),),
+        curves=Curves(classes=tuple(range(40)), accuracy_by_class=accuracy),
+        configuration={word: [word, word]},
+        environment={word: {word: word}},
+        made={"at": word, "seconds": 1.0},
+    )
+
+
 SAMPLES = {
     "classification": classification,
     "without_reference": without_reference,

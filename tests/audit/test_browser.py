@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from lightning_unlearn.audit._write import write
-from tests.audit._samples import SAMPLES
+from tests.audit._samples import SAMPLES, long_names
 
 playwright = pytest.importorskip("playwright.sync_api")
 axe = pytest.importorskip("axe_playwright_python.sync_playwright")
@@ -35,7 +35,8 @@ NOW = """() => {
 @pytest.fixture(scope="module")
 def pages(tmp_path_factory):
     folder = tmp_path_factory.mktemp("audits")
-    return {name: write(sample(), folder / name)["report.html"] for name, sample in SAMPLES.items()}
+    samples = {**SAMPLES, "long_names": long_names}
+    return {name: write(sample(), folder / name)["report.html"] for name, sample in samples.items()}
 
 
 @pytest.fixture(scope="module")
@@ -79,7 +80,7 @@ def violations(page):
     return [(v["id"], [node["html"][:120] for node in v["nodes"]][:3]) for v in found]
 
 
-@by_sample
+@pytest.mark.parametrize("sample", [*SAMPLES, "long_names"])
 @pytest.mark.parametrize("viewport", [PHONE, DESK], ids=["phone", "desk"])
 def test_nothing_is_asked_for_said_or_wider_than_the_screen(opened, pages, sample, viewport):
     page = unfolded(opened(sample, viewport))

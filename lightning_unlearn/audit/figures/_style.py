@@ -31,6 +31,7 @@ COLOURS = {
     PAPER: "paper",
 }
 ORIGINAL, UNLEARNED, REFERENCE, *VARIANTS = tuple(COLOURS)[:6]
+_LONGEST = 28  # letters of a name in a legend; the table has all of them
 
 
 @dataclass(frozen=True)
@@ -84,17 +85,21 @@ def looks(report: AuditReport, names: Iterable[str]) -> dict[str, Look]:
     for name in (name for name in order if name in set(names)):
         role = roles.get(name, "variant")
         if role == "original":
-            found[name] = Look(name, ORIGINAL, (0, (5, 2)), "s", 1.8, filled=False)
+            found[name] = Look(_short(name), ORIGINAL, (0, (5, 2)), "s", 1.8, filled=False)
         elif role == "unlearned":
-            found[name] = Look(name, UNLEARNED, "-", "o", 2.2, filled=True)
+            found[name] = Look(_short(name), UNLEARNED, "-", "o", 2.2, filled=True)
         elif role == "reference":
             label = "reference" if count == 1 else f"{count} references"
             found[name] = Look(label, REFERENCE, (0, (1, 1.2)), "D", 1.6, filled=True)
         else:
             colour, marker = VARIANTS[variants % 3], "^vP"[variants % 3]
-            found[name] = Look(name, colour, (0, (6, 2, 1, 2)), marker, 1.5, filled=False)
+            found[name] = Look(_short(name), colour, (0, (6, 2, 1, 2)), marker, 1.5, filled=False)
             variants += 1
     return found
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= _LONGEST else name[: _LONGEST - 1] + "…"
 
 
 @contextmanager
@@ -126,7 +131,7 @@ def legend(figure: Figure, axes: Axes) -> None:
             once.values(),
             once.keys(),
             loc="outside upper left",
-            ncols=3 if len(once) != 4 else 2,
+            ncols=2 if len(once) == 4 or max(map(len, once)) > 18 else 3,
             frameon=False,
             fontsize=8.5,
             labelcolor=INK,
