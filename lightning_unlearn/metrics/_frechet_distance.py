@@ -8,11 +8,11 @@ from typing_extensions import override
 
 from lightning_unlearn.metrics._extractor import Extractor
 from lightning_unlearn.metrics._image_metric import ImageMetric, generated_and_real
-from lightning_unlearn.metrics.functional._feature_sets import same_width
 from lightning_unlearn.metrics.functional._frechet_distance import (
     feature_moments,
     frechet_from_moments,
     merged_moments,
+    moments_width,
 )
 
 
@@ -80,11 +80,14 @@ class FrechetDistance(ImageMetric):
         features, is_generated = kept
         for state, part in (("of_generated", features[is_generated]), ("of_real", features[~is_generated])):
             if len(part):
-                rows = [*getattr(self, state), feature_moments(part).to(self.device)[None]]
-                same = {row.shape for row in rows}
-                if len(same) > 1:
-                    same_width(part, part.new_empty(0, 0))
-                setattr(self, state, [merged_moments(torch.cat(rows))[None]])
+                row = feature_moments(part).to(self.device)[None]
+                before = getattr(self, state)
+                if before and before[0].shape != row.shape:
+                    raise ValueError(
+                        "`feature_extractor` must return as many features as for the images before, "
+                        f"{moments_width(before[0])}, found {part.shape[1]}. Pass images of one size."
+                    )
+                setattr(self, state, [merged_moments(torch.cat([*before, row]))[None]])
 
     @override
     def compute(self) -> Tensor:

@@ -60,7 +60,7 @@ def feature_moments(features: Tensor) -> Tensor:
 
 def merged_moments(rows: Tensor) -> Tensor:
     """The moments of all samples together, from one row (K, `1 + D + D²`) for each part (Chan, Golub and LeVeque, 1983)."""
-    width = _width(rows)
+    width = moments_width(rows)
     counts, means, scatters = torch.split(rows, [1, width, width * width], dim=1)
     total = counts.sum(0)
     mean = (counts / total * means).sum(0)
@@ -78,12 +78,13 @@ def frechet_from_moments(moments: Tensor, reference: Tensor) -> Tensor:
     return squared
 
 
-def _width(rows: Tensor) -> int:
+def moments_width(rows: Tensor) -> int:
+    """How many features there are, D, from the `1 + D + D²` numbers of their moments."""
     return (math.isqrt(4 * rows.shape[-1] - 3) - 1) // 2
 
 
 def _normal(moments: Tensor) -> tuple[Tensor, Tensor]:
-    width = _width(moments)
+    width = moments_width(moments)
     count, mean, scatter = torch.split(moments, [1, width, width * width])
     return mean, scatter.view(width, width) / (count - 1)
 

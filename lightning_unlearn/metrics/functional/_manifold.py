@@ -9,6 +9,9 @@ from lightning_unlearn.metrics.functional._checks import whole_number
 from lightning_unlearn.metrics.functional._feature_sets import two_feature_sets
 
 ROWS = 512  # of the matrix of distances that exist at once
+PAIRS = 4096  # whose difference exists at once
+FAST = "use_mm_for_euclid_dist"
+UNSURE = 1e-6  # times the largest norm: how far a fast distance in float64 may be off, with room to spare
 
 
 def generator_precision(features: Tensor, reference_features: Tensor, *, neighbours: int = 3) -> Tensor:
@@ -20,8 +23,8 @@ def generator_precision(features: Tensor, reference_features: Tensor, *, neighbo
     Low: the generator makes what is not in the data. Two halves of one data set do not have 1 but what the density
     of the data allows, often 0.6 to 0.9: compare with that, and only values from equally many samples of either kind.
 
-    Differs from torch-fidelity, whose distances are computed by a product of matrices in float32: ties and near-ties, such
-    as duplicates, may be decided otherwise. Two nearest neighbours at the same distance count as two in both.
+    Differs from torch-fidelity, whose distances are those of a product of matrices in the type of the features: duplicates and
+    other ties may be decided otherwise there.
 
     Source: Kynkäänniemi et al., "Improved Precision and Recall Metric for Assessing Generative Models", NeurIPS 2019,
     equations 1 and 2; there with the features of VGG-16.
@@ -47,8 +50,11 @@ def generator_precision(features: Tensor, reference_features: Tensor, *, neighbo
     """
     whole_number("neighbours", neighbours, least=1)
     x, y = two_feature_sets(features, reference_features, least=neighbours + 1)
-    radii = torch.cat([_distances(rows, y).kthvalue(neighbours + 1).values for rows in torch.split(y, ROWS)])
-    among = torch.cat([(_distances(rows, y) <= radii).any(1) for rows in torch.split(x, ROWS)])
+    centre = y.mean(0)
+    x, y = x - centre, y - centre
+    radii = torch.cat([_radii(rows, y, neighbours) for rows in torch.split(y, ROWS)])
+    unsure = UNSURE * torch.cat([x, y]).norm(dim=1).max()
+    among = torch.cat([_among(rows, y, radii, unsure) for rows in torch.split(x, ROWS)])
     return among.double().mean().float()
 
 
@@ -75,6 +81,19 @@ def generator_recall(features: Tensor, reference_features: Tensor, *, neighbours
     return generator_precision(reference_features.to(features.device), features, neighbours=neighbours)
 
 
-def _distances(a: Tensor, b: Tensor) -> Tensor:
-    # the other mode loses half of the digits of small distances
-    return torch.cdist(a, b, compute_mode="donot_use_mm_for_euclid_dist")
+def _radii(rows: Tensor, among: Tensor, neighbours: int) -> Tensor:
+    """Distance of each row to its k-th nearest neighbour, itself left out."""
+    nearest = torch.cdist(rows, among, compute_mode=FAST).topk(neighbours + 1, largest=False).indices
+    radii: Tensor = (rows[:, None] - among[nearest]).norm(dim=2).amax(1)
+    return radii
+
+
+def _among(rows: Tensor, others: Tensor, radii: Tensor, unsure: Tensor) -> Tensor:
+    """Whether each row is within the radius of one of the others, the bound included."""
+    beyond = torch.cdist(rows, others, compute_mode=FAST) - radii
+    found: Tensor = (beyond < -unsure).any(1)
+    # a product of matrices loses half of the digits of small distances: near the bound each is computed by itself
+    left, right = ((beyond.abs() <= unsure) & ~found[:, None]).nonzero(as_tuple=True)
+    for i, j in zip(torch.split(left, PAIRS), torch.split(right, PAIRS), strict=True):
+        found[i[(rows[i] - others[j]).norm(dim=1) <= radii[j]]] = True
+    return found
