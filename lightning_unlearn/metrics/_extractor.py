@@ -64,7 +64,7 @@ class Extractor:
             images = images.to(floating.device, floating.dtype if images.is_floating_point() else None)
         elif images.dtype in (torch.float16, torch.bfloat16):
             images = images.float()
-        with _as_it_is(self.module), torch.autocast(images.device.type, enabled=False):
+        with as_it_is(self.module), torch.autocast(images.device.type, enabled=False):
             features: object = self.module(images.detach())
         if not isinstance(features, Tensor) or features.ndim != 2 or len(features) != len(images):
             found = tuple(features.shape) if isinstance(features, Tensor) else type(features).__name__
@@ -88,7 +88,7 @@ def _finite(images: Tensor) -> None:
 
 
 @contextmanager
-def _as_it_is(module: nn.Module) -> Iterator[None]:
+def as_it_is(module: nn.Module) -> Iterator[None]:
     """Evaluation mode, without gradients; each layer's own mode comes back."""
     modes = [(layer, layer.training) for layer in module.modules()]
     module.eval()
