@@ -13,7 +13,13 @@ from pathlib import Path
 import _uno as uno
 import torch
 
-from lightning_unlearn.metrics.functional import class_fraction, frechet_distance, proportion_interval
+from lightning_unlearn.demo import MNIST
+from lightning_unlearn.metrics.functional import (
+    class_fraction,
+    frechet_distance,
+    prior_test,
+    proportion_interval,
+)
 
 
 def main() -> None:
@@ -44,7 +50,12 @@ def main() -> None:
         )
     hits = int((logits.argmax(1) == 1).sum())
     low, high = proportion_interval(hits, len(logits))
+    prior = float((MNIST(str(options.data)).targets == 1).float().mean())
+    ratio, p_value = prior_test(hits, len(logits), prior)
     print(f"fraction of ones: {class_fraction(logits, 1):.4f}, 95 % interval {low:.4f} to {high:.4f}")
+    print(
+        f"in the training data: {prior:.4f}, ratio {ratio:.3f}, p-value of not being below it {p_value:.2g}"
+    )
 
 
 if __name__ == "__main__":
