@@ -33,8 +33,8 @@ from lightning_unlearn.metrics.functional import (
     generator_precision,
     generator_recall,
     jackknife_interval,
-    kernel_distance,
 )
+from lightning_unlearn.metrics.functional._kernel_jackknife import kernel_distance_and_interval
 
 BLOCKS = 10  # of the jackknife
 
@@ -195,16 +195,13 @@ def _seen(
 
 
 def _fidelity(features: Tensor, real: Tensor, confidence: float) -> dict[str, Estimate]:
-    def distance(function: Any) -> Estimate:
-        low, high = jackknife_interval(
-            partial(function, reference_features=real), features, level=confidence, blocks=BLOCKS
-        )
-        return Estimate(float(function(features, real)), float(low), float(high))
-
+    distance = partial(frechet_distance, reference_features=real)
+    bounds = jackknife_interval(distance, features, level=confidence, blocks=BLOCKS)
+    kernel = kernel_distance_and_interval(features, real, level=confidence, blocks=BLOCKS)
     precision, recall = generator_precision(features, real), generator_recall(features, real)
     return {
-        "FrechetDistance": distance(frechet_distance),
-        "KernelDistance": distance(kernel_distance),
+        "FrechetDistance": Estimate(float(distance(features)), *map(float, bounds)),
+        "KernelDistance": Estimate(*map(float, kernel)),
         "GeneratorPrecision": share(round(float(precision) * len(features)), len(features), confidence),
         "GeneratorRecall": share(round(float(recall) * len(real)), len(real), confidence),
     }

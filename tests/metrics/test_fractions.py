@@ -1,6 +1,7 @@
 """Shares, means and their intervals: coverage, exact tests."""
 
 import math
+from functools import partial
 
 import numpy as np
 import pytest
@@ -19,6 +20,7 @@ from lightning_unlearn.metrics.functional import (
     prior_test,
     proportion_interval,
 )
+from lightning_unlearn.metrics.functional._kernel_jackknife import kernel_distance_and_interval
 
 
 @pytest.mark.parametrize(("hits", "trials"), [(0, 1), (1, 1), (0, 50), (3, 50), (50, 50), (499, 1000)])
@@ -116,6 +118,15 @@ def test_the_jackknife_holds_the_mean_of_what_so_many_samples_give_about_as_ofte
     bounds = [jackknife_interval(statistic, *pair, level=0.9) for pair in draws]
     held = np.mean([bool(low <= centre <= high) for low, high in bounds])
     assert abs(held - 0.9) < 3.5 * math.sqrt(0.9 * 0.1 / 150)
+
+
+@pytest.mark.parametrize("count", [120, 43])
+def test_the_jackknife_of_the_kernel_distance_in_one_pass_is_the_plain_one(count):
+    x, y = pairs(1)[0]
+    plain = jackknife_interval(partial(kernel_distance, reference_features=y), x[:count], level=0.9, seed=3)
+    found = kernel_distance_and_interval(x[:count], y, level=0.9, seed=3)
+    expected = [kernel_distance(x[:count], y).item(), *(bound.item() for bound in plain)]
+    assert [number.item() for number in found] == pytest.approx(expected, rel=1e-5)
 
 
 def pairs(count):

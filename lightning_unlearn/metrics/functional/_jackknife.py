@@ -63,7 +63,7 @@ def jackknife_interval(
     for place, group in enumerate(kept):
         order = torch.randperm(len(group), generator=generator).to(group.device)
         left = [
-            statistic(*kept[:place], group[_without(order, block, blocks)], *kept[place + 1 :])
+            statistic(*kept[:place], group[order[~in_block(order, block, blocks)]], *kept[place + 1 :])
             for block in range(blocks)
         ]
         variance = variance + (blocks - 1) * torch.stack(left).double().var(correction=0)
@@ -71,6 +71,6 @@ def jackknife_interval(
     return (value - half).float(), (value + half).float()
 
 
-def _without(order: Tensor, block: int, blocks: int) -> Tensor:
-    """All samples but those of one block."""
-    return order[torch.arange(len(order), device=order.device) % blocks != block]
+def in_block(order: Tensor, block: int, blocks: int) -> Tensor:
+    """Which places of the random order are one block."""
+    return torch.arange(len(order), device=order.device) % blocks == block

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import torch
 from torch import Tensor
 
@@ -56,17 +58,31 @@ def kernel_distance(
     """
     kernel_validate_args(degree, gamma, coefficient)
     x, y = two_feature_sets(features, reference_features, least=2)
-    scale = 1 / x.shape[1] if gamma is None else gamma
+    kernel = PolynomialKernel(degree, 1 / x.shape[1] if gamma is None else gamma, coefficient)
+    n, m = len(x), len(y)
+    own = (kernel.total(x, x) - kernel.diagonal(x)) / (n * (n - 1))
+    other = (kernel.total(y, y) - kernel.diagonal(y)) / (m * (m - 1))
+    return (own + other - 2 * kernel.total(x, y) / (n * m)).float()
 
-    def total(a: Tensor, b: Tensor) -> Tensor:
-        parts = [((scale * rows @ b.T + coefficient) ** degree).sum() for rows in torch.split(a, ROWS)]
+
+class PolynomialKernel(NamedTuple):
+    """`(γ xᵀy + c)^degree`, summed over samples."""
+
+    degree: int
+    gamma: float
+    coefficient: float
+
+    def total(self, x: Tensor, y: Tensor) -> Tensor:
+        """Over all pairs of a row of `x` and one of `y`."""
+        parts = [
+            ((self.gamma * rows @ y.T + self.coefficient) ** self.degree).sum()
+            for rows in torch.split(x, ROWS)
+        ]
         return torch.stack(parts).sum()
 
-    def among(a: Tensor) -> Tensor:
-        own = ((scale * a.square().sum(1) + coefficient) ** degree).sum()
-        return (total(a, a) - own) / (len(a) * (len(a) - 1))
-
-    return (among(x) + among(y) - 2 * total(x, y) / (len(x) * len(y))).float()
+    def diagonal(self, x: Tensor) -> Tensor:
+        """Over the pairs of a row with itself."""
+        return ((self.gamma * x.square().sum(1) + self.coefficient) ** self.degree).sum()
 
 
 def kernel_validate_args(degree: object, gamma: float | None, coefficient: float) -> None:
