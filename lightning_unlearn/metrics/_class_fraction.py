@@ -56,6 +56,7 @@ class ClassFraction(ImageMetric):
         self.extractor = Extractor(classifier, name, "classifier")
         self.label = self.extractor.label(f"fraction of class {forget_class}")
         self.forget_class = forget_class
+        self._tell_apart(self.label)
         for state in ("hits", "count"):
             self.add_state(state, torch.zeros((), dtype=torch.int64), dist_reduce_fx="sum")
 

@@ -52,6 +52,7 @@ class ClassifierScore(ImageMetric):
         self.label = self.extractor.label(
             "classifier score", standard="inception score", layer="logits_unbiased"
         )
+        self._tell_apart(self.extractor.name)
         self.add_state("sums", default=[], dist_reduce_fx="cat")
         self.add_state("count", torch.zeros((), dtype=torch.int64), dist_reduce_fx="sum")
 

@@ -63,6 +63,7 @@ class FrechetDistance(ImageMetric):
         super().__init__(**kwargs)
         self.extractor = Extractor(feature_extractor, name)
         self.label = self.extractor.label("Fréchet distance", standard="FID")
+        self._tell_apart(self.extractor.name)
         for state in ("of_generated", "of_real"):
             self.add_state(state, default=[], dist_reduce_fx="cat")
 

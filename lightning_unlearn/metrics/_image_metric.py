@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from zlib import crc32
 
 import torch
 from torch import Tensor, nn
@@ -21,6 +22,13 @@ class ImageMetric(UnlearningMetric):
     """
 
     label: str
+
+    def _tell_apart(self, what: str) -> None:
+        """A state that differs from that of metrics of other networks.
+
+        A `MetricCollection` makes one of metrics whose states are equal after the first batch, as counts may be.
+        """
+        self.add_state("told_apart", torch.tensor(crc32(what.encode())), dist_reduce_fx="max")
 
     @override
     def __repr__(self) -> str:
@@ -56,6 +64,7 @@ class FeatureMetric(ImageMetric, SampleMetric):
     def __init__(self, feature_extractor: nn.Module, name: str | None, **kwargs: Any) -> None:
         super().__init__("features", "generated", **kwargs)
         self.extractor = Extractor(feature_extractor, name)
+        self._tell_apart(self.extractor.name)
 
     @override
     def update(self, images: Tensor, generated: Tensor | bool) -> None:

@@ -8,6 +8,7 @@ import sys
 import pytest
 import torch
 from torch import nn
+from torchmetrics import MetricCollection
 
 from lightning_unlearn import ConfigurationError
 from lightning_unlearn.metrics import (
@@ -270,3 +271,34 @@ def test_without_torch_fidelity_the_error_says_how_to_get_it(function, monkeypat
     monkeypatch.setitem(sys.modules, "torch_fidelity", None)
     with pytest.raises(ConfigurationError, match=r"pip install 'lightning-unlearn\[fidelity\]'"):
         function()
+
+
+def test_in_a_collection_metrics_of_different_classes_and_networks_do_not_share_what_they_have_seen():
+    """Torchmetrics makes one of metrics whose states are equal after the first batch."""
+    kept = {f"class {c}": ClassFraction(nn.Flatten(), c, "one") for c in (0, 1)}
+    kept["other network"] = ClassFraction(nn.Sequential(nn.Flatten(), nn.Softmin(1)), 0, "two")
+    together = MetricCollection(kept)
+    alone = copy.deepcopy(kept)
+    first, second = torch.eye(3)[[0, 1, 2]], torch.eye(3)[[1, 1, 2]]
+    for images in (first, second):
+        together.update(images)
+        for metric in alone.values():
+            metric.update(images)
+    assert together.compute() == {name: metric.compute() for name, metric in alone.items()}
+    assert len(set(map(float, together.compute().values()))) > 1
+
+
+def test_in_a_collection_metrics_of_one_network_keep_their_features_once():
+    net = network()
+    metrics = {
+        kind.__name__: kind(net, name="net") for kind in (KernelDistance, GeneratorPrecision, GeneratorRecall)
+    }
+    together = MetricCollection(metrics)
+    images = torch.rand(40, 1, 6, 6)
+    for part in images.split(20):
+        together.update(part, torch.arange(20) < 10)
+    assert len(together.compute_groups) == 1
+    for name, value in together.compute().items():
+        alone = type(metrics[name])(net, name="net")
+        alone.update(images, torch.arange(40) % 20 < 10)
+        assert value.item() == pytest.approx(alone.compute().item(), abs=1e-6)
