@@ -5,6 +5,7 @@ import hashlib
 import pickle
 import sys
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -21,6 +22,8 @@ from lightning_unlearn.metrics import (
     SideELBO,
 )
 from lightning_unlearn.metrics.features import InceptionFeatures, _weights, register_feature_extractor
+from tests.metrics._cases import split
+from tests.metrics._fidelity_cases import CASES
 
 NAMED = [FrechetDistance, KernelDistance, GeneratorPrecision, GeneratorRecall, ClassifierScore]
 LABELS = ["Fréchet distance", "kernel distance", "precision", "recall", "classifier score"]
@@ -28,39 +31,6 @@ LABELS = ["Fréchet distance", "kernel distance", "precision", "recall", "classi
 
 def network():
     return nn.Sequential(nn.Conv2d(1, 3, 3), nn.BatchNorm2d(3), nn.Dropout(0.5), nn.Flatten())
-
-
-def unloaded(name, features_list, path=None):
-    """The architecture, with weights that the standard file does not have: they are known by its name only."""
-    from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
-
-    class Unloaded(FeatureExtractorInceptionV3):
-        def load_state_dict(self, *_):
-            pass
-
-    return Unloaded(name, features_list, path)
-
-
-@pytest.fixture(scope="session")
-def random_inception(tmp_path_factory):
-    """A file as large as the standard one, of random weights that neither explode nor vanish."""
-    path = tmp_path_factory.mktemp("inception") / "random.pth"
-    torch.save({}, path)
-    torch.manual_seed(0)
-    net = unloaded("inception-v3-compat", ["2048"], str(path))
-    for layer in net.modules():
-        if isinstance(layer, (nn.Conv2d, nn.Linear)):
-            nn.init.kaiming_normal_(layer.weight)
-    torch.save(net.state_dict(), path)
-    return path
-
-
-@pytest.fixture
-def trusted(random_inception, monkeypatch):
-    """The random file, taken for the standard one."""
-    digest = hashlib.sha256(random_inception.read_bytes()).hexdigest()
-    monkeypatch.setattr(_weights, "SHA256", digest)
-    return random_inception
 
 
 @pytest.mark.parametrize(("kind", "what"), list(zip(NAMED, LABELS, strict=True)))
@@ -302,3 +272,14 @@ def test_in_a_collection_metrics_of_one_network_keep_their_features_once():
         alone = type(metrics[name])(net, name="net")
         alone.update(images, torch.arange(40) % 20 < 10)
         assert value.item() == pytest.approx(alone.compute().item(), abs=1e-6)
+
+
+@pytest.mark.parametrize("case", CASES, ids=[case.name for case in CASES])
+def test_forward_gives_the_batch_and_adds_to_the_whole(case):
+    arguments = case.samples(np.random.default_rng(0))
+    metric = case.build()
+    for batch in split(arguments, 3):
+        alone = case.build()
+        alone.update(*batch)
+        assert torch.equal(metric(*batch), alone.compute())
+    assert metric.compute().item() == pytest.approx(case.function(*arguments).item(), rel=1e-6)

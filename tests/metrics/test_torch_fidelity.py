@@ -17,9 +17,6 @@ from lightning_unlearn.metrics import (
 )
 from lightning_unlearn.metrics.features import InceptionFeatures, register_feature_extractor
 from lightning_unlearn.metrics.functional import classifier_score, frechet_distance, kernel_distance
-from tests.metrics.test_extractors import random_inception, trusted
-
-__all__ = ["random_inception", "trusted"]  # fixtures
 
 
 class Images(Dataset):

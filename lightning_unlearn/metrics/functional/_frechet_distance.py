@@ -22,7 +22,7 @@ def frechet_distance(features: Tensor, reference_features: Tensor) -> Tensor:
     symmetric is taken, and none of what is not positive but by rounding. torch-fidelity takes the eigenvalues of `Σ T`, which
     is the same number. Code in circulation that symmetrises `Σ T` first, `(ΣT + TΣ)/2`, does not compute it.
 
-    The estimate is biased upwards, by about `1/N`: compare only values from equally many samples. With fewer samples
+    The estimate is biased upwards, in proportion to `1/N`: compare only values from equally many samples. With fewer samples
     than features the covariances are singular, and the value says little.
 
     Source: Heusel et al., "GANs Trained by a Two Time-Scale Update Rule Converge to a Local Nash Equilibrium", NeurIPS 2017,
