@@ -3,9 +3,25 @@
 from lightning_unlearn.metrics._base import (
     UnlearningMetric,
 )
+from lightning_unlearn.metrics._class_fraction import (
+    ClassFraction,
+)
+from lightning_unlearn.metrics._classifier_score import (
+    ClassifierScore,
+)
 from lightning_unlearn.metrics._forgetting_quality import (
     ForgettingQuality,
     UnlearningCompetitionScore,
+)
+from lightning_unlearn.metrics._frechet_distance import (
+    FrechetDistance,
+)
+from lightning_unlearn.metrics._generator_manifold import (
+    GeneratorPrecision,
+    GeneratorRecall,
+)
+from lightning_unlearn.metrics._kernel_distance import (
+    KernelDistance,
 )
 from lightning_unlearn.metrics._klom import (
     GaussianKLoM,
@@ -46,6 +62,10 @@ from lightning_unlearn.metrics._side import (
     SideAccuracy,
     SideLoss,
 )
+from lightning_unlearn.metrics._side_values import (
+    SideELBO,
+    SideReconstructionError,
+)
 from lightning_unlearn.metrics._ulira import (
     ULiRAAccuracy,
 )
@@ -55,10 +75,16 @@ from lightning_unlearn.metrics._zero_retrain_forgetting import (
 
 __all__ = [
     "ActivationDistance",
+    "ClassFraction",
+    "ClassifierScore",
     "ForgettingQuality",
+    "FrechetDistance",
     "GaussianKLoM",
+    "GeneratorPrecision",
+    "GeneratorRecall",
     "KLoM",
     "KLoMPValue",
+    "KernelDistance",
     "LinearCKA",
     "LinearProbeAccuracy",
     "MIAEfficacy",
@@ -73,7 +99,9 @@ __all__ = [
     "ReferenceKLDivergence",
     "SalUnMIAEfficacy",
     "SideAccuracy",
+    "SideELBO",
     "SideLoss",
+    "SideReconstructionError",
     "ULiRAAccuracy",
     "UnlearningCompetitionScore",
     "UnlearningMetric",

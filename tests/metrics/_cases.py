@@ -53,12 +53,20 @@ def all_cases() -> list[Case]:
     from tests.metrics import (
         _attack_cases,
         _comparison_cases,
+        _fidelity_cases,
         _membership_cases,
         _population_cases,
         _side_cases,
     )
 
-    families = (_membership_cases, _attack_cases, _side_cases, _comparison_cases, _population_cases)
+    families = (
+        _membership_cases,
+        _attack_cases,
+        _side_cases,
+        _comparison_cases,
+        _population_cases,
+        _fidelity_cases,
+    )
     return [case for family in families for case in family.CASES]
 
 

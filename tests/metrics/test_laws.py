@@ -61,6 +61,15 @@ def test_on_two_processes_it_is_as_on_one(case, on_two_processes):
     assert torch.allclose(first, case.function(*drawn(case)), rtol=1e-6, atol=1e-7)
 
 
+@pytest.mark.parametrize("case", [case for case in CASES.values() if hasattr(case.build(), "interval")])
+def test_an_interval_on_two_processes_is_as_on_one(case, on_two_processes):
+    first, second = (values[f"{case.name} interval"] for values in on_two_processes)
+    one = fed(case, [drawn(case)])
+    assert same(first, second)
+    assert torch.allclose(first, torch.stack(one.interval()), rtol=1e-6, atol=1e-7)
+    assert first[0] < one.compute() < first[1]
+
+
 @every_metric
 def test_control_one_process_alone_gives_another_value(case):
     drawings = [drawn(case, seed) for seed in range(5)]

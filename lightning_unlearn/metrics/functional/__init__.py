@@ -3,14 +3,26 @@
 from lightning_unlearn.metrics.functional._bootstrap import (
     bootstrap_interval,
 )
+from lightning_unlearn.metrics.functional._classifier_score import (
+    classifier_score,
+)
 from lightning_unlearn.metrics.functional._forgetting_quality import (
     forgetting_quality,
     unlearning_competition_score,
     unlearning_epsilons,
 )
+from lightning_unlearn.metrics.functional._frechet_distance import (
+    frechet_distance,
+)
 from lightning_unlearn.metrics.functional._gaussian_klom import (
     gaussian_klom,
     gaussian_klom_per_sample,
+)
+from lightning_unlearn.metrics.functional._jackknife import (
+    jackknife_interval,
+)
+from lightning_unlearn.metrics.functional._kernel_distance import (
+    kernel_distance,
 )
 from lightning_unlearn.metrics.functional._klom import (
     klom,
@@ -24,6 +36,10 @@ from lightning_unlearn.metrics.functional._linear_cka import (
 )
 from lightning_unlearn.metrics.functional._linear_probe import (
     linear_probe_accuracy,
+)
+from lightning_unlearn.metrics.functional._manifold import (
+    generator_precision,
+    generator_recall,
 )
 from lightning_unlearn.metrics.functional._membership import (
     membership_inference_accuracy,
@@ -52,6 +68,11 @@ from lightning_unlearn.metrics.functional._mia_efficacy import (
     mia_efficacy,
     salun_mia_efficacy,
 )
+from lightning_unlearn.metrics.functional._proportions import (
+    class_fraction,
+    prior_test,
+    proportion_interval,
+)
 from lightning_unlearn.metrics.functional._reference import (
     activation_distance,
     prediction_agreement,
@@ -65,6 +86,10 @@ from lightning_unlearn.metrics.functional._relearning import (
 from lightning_unlearn.metrics.functional._side import (
     side_accuracy,
     side_loss,
+)
+from lightning_unlearn.metrics.functional._side_values import (
+    mean_interval,
+    side_mean,
 )
 from lightning_unlearn.metrics.functional._tug_of_war import (
     average_gap,
@@ -86,11 +111,18 @@ __all__ = [
     "anamnesis_index",
     "average_gap",
     "bootstrap_interval",
+    "class_fraction",
+    "classifier_score",
     "confidence",
     "correctness",
     "forgetting_quality",
+    "frechet_distance",
     "gaussian_klom",
     "gaussian_klom_per_sample",
+    "generator_precision",
+    "generator_recall",
+    "jackknife_interval",
+    "kernel_distance",
     "klom",
     "klom_p_value",
     "klom_per_sample",
@@ -98,6 +130,7 @@ __all__ = [
     "linear_probe_accuracy",
     "log_likelihood",
     "logit_gap",
+    "mean_interval",
     "membership_advantage",
     "membership_attack_auc",
     "membership_auc",
@@ -109,12 +142,15 @@ __all__ = [
     "negative_entropy",
     "negative_modified_entropy",
     "prediction_agreement",
+    "prior_test",
+    "proportion_interval",
     "reference_js_divergence",
     "reference_kl_divergence",
     "relearn_time",
     "salun_mia_efficacy",
     "side_accuracy",
     "side_loss",
+    "side_mean",
     "tow",
     "ulira_accuracy",
     "ulira_scores",

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy.stats import bootstrap
 from torch import Tensor
 
-from lightning_unlearn.metrics.functional._checks import finite_samples
+from lightning_unlearn.metrics.functional._checks import finite_samples, level_between_0_and_1
 
 
 def bootstrap_interval(
@@ -86,11 +86,10 @@ def bootstrap_interval(
     return low, high
 
 
-def _bootstrap_validate_args(groups: tuple[Tensor, ...], level: object, resamples: object) -> None:
+def _bootstrap_validate_args(groups: tuple[Tensor, ...], level: float, resamples: object) -> None:
     if not groups:
         raise ValueError("`groups` must hold at least one group, found none. Pass the samples' scores.")
-    if isinstance(level, bool) or not isinstance(level, (int, float)) or not 0 < level < 1:
-        raise ValueError(f"`level` must be a number between 0 and 1, found {level!r}. Usual is 0.95.")
+    level_between_0_and_1(level)
     least = math.ceil(round(2 / (1 - level), 6))
     if isinstance(resamples, bool) or not isinstance(resamples, int) or resamples < least:
         raise ValueError(

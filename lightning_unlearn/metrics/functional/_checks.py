@@ -44,6 +44,12 @@ def whole_number(name: str, value: object, *, least: int) -> None:
         )
 
 
+def level_between_0_and_1(level: object) -> None:
+    """`level` can be how often an interval holds the true value."""
+    if isinstance(level, bool) or not isinstance(level, (int, float)) or not 0 < level < 1:
+        raise ValueError(f"`level` must be a number between 0 and 1, found {level!r}. Usual is 0.95.")
+
+
 def logits_and_labels(logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
     """Logits (N, C) in float64 and integer labels (N,) below C."""
     logits = finite_samples("logits", logits, ndim=2, least=0)
