@@ -29,6 +29,7 @@ from lightning_unlearn.audit._progress import AuditProgress
 from lightning_unlearn.audit._report import AuditReport, SideRecord, TestRecord, Verdict
 from lightning_unlearn.audit._sides import Data, loaders_of
 from lightning_unlearn.audit._stages import Stages
+from lightning_unlearn.audit._table import SideScores
 from lightning_unlearn.audit._verdict import decide
 from lightning_unlearn.audit._words import attacks, cannot_know
 from lightning_unlearn.predictions import Predict
@@ -217,10 +218,6 @@ def _verdict(
 ) -> Verdict:
     kept = [side for side in (evidence.retain, evidence.test) if side is not None]
     baselines = models.references or ["original"]
-    lost = [
-        sum(accuracy(side, name) for name in baselines) / len(baselines) - accuracy(side, "unlearned")
-        for side in kept
-    ]
     answers = all(bool(side.finite["unlearned"].all()) for side in (evidence.forget, *kept))
     return decide(
         tests,
@@ -228,8 +225,15 @@ def _verdict(
         level=options.level,
         of_classes=bool(evidence.forgotten_classes),
         references=len(models.references),
-        accuracy_lost=max(lost),
+        accuracy_lost=max(_lost(side, baselines) for side in kept),
         unchanged=models.unchanged,
         answers=answers,
         cannot_know=cannot_know(evidence, len(models.references), options),
     )
+
+
+def _lost(side: SideScores, baselines: Sequence[str]) -> float:
+    """Share of the accuracy above chance that the baselines have and the unlearned model has not."""
+    chance = 1 / side.classes
+    before = sum(accuracy(side, name) for name in baselines) / len(baselines)
+    return (before - accuracy(side, "unlearned")) / max(before - chance, chance)

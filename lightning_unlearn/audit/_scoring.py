@@ -84,7 +84,9 @@ class Scorer:
                 columns["scores"][name] = _scores(logits[name], labels, finite)
                 columns["finite"][name] = finite.cpu().numpy()
                 if seen and len(seen[-1]) == len(labels):
-                    columns.setdefault("features", {})[name] = seen[-1].float().nan_to_num(0.0, 0.0, 0.0).cpu().numpy()
+                    columns.setdefault("features", {})[name] = (
+                        seen[-1].float().nan_to_num(0.0, 0.0, 0.0).cpu().numpy()
+                    )
             if compare and self._references:
                 columns["comparisons"] = {name: self._compared(name, logits) for name in self._models}
             rows.add(names, labels, answer.shape[1], columns)

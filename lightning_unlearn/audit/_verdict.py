@@ -7,7 +7,7 @@ from collections.abc import Set as AbstractSet
 
 from lightning_unlearn.audit._report import TestRecord, Verdict, VerdictName
 
-COLLAPSE = 0.05  # loss of accuracy beyond which a model is not damaged but collapsed
+COLLAPSE = 0.5  # share of the accuracy above chance whose loss is no mere damage
 
 SENTENCES: dict[VerdictName, str] = {
     "forgotten": "No test could tell the model from one that was retrained without the forget set.",
@@ -15,8 +15,8 @@ SENTENCES: dict[VerdictName, str] = {
     "hidden": "The model no longer says what it should have forgotten, but it is still in there.",
     "revived": "What seems forgotten comes back when the model is treated as deployed models are.",
     "over-forgotten": "The model denies the forget set: that tells who was in it as surely as knowing it would.",
-    "collapsed": "The model has lost what it should have kept.",
-    "damaged": "The model has lost a little of what it should have kept.",
+    "collapsed": "The model has lost most of what it should have kept.",
+    "damaged": "The forget set is gone, and a part of what should have been kept went with it.",
     "undecided": "Nothing was found against the model, but this audit could not have shown that it has forgotten.",
 }
 
@@ -45,7 +45,7 @@ def decide(
         level: of the tests together.
         of_classes: whether whole classes were to be forgotten.
         references: how many there are.
-        accuracy_lost: the larger loss of accuracy on the retain set and on test data.
+        accuracy_lost: share of the accuracy above chance that is gone, on the retain set or on test data.
         unchanged: whether the weights are those of the original.
         answers: whether all logits were finite.
         cannot_know: what the audit could not look at.

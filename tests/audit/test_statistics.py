@@ -22,7 +22,9 @@ def test_an_outlier_is_a_sample_of_one(alternative, value, references):
     assert p_value == pytest.approx(expected.pvalue, rel=1e-6, abs=1e-12)
 
 
-@pytest.mark.parametrize(("value", "expected"), [(0.3, (0.0, 1.0)), (0.4, (np.inf, 0.0)), (0.2, (-np.inf, 0.0))])
+@pytest.mark.parametrize(
+    ("value", "expected"), [(0.3, (0.0, 1.0)), (0.4, (np.inf, 0.0)), (0.2, (-np.inf, 0.0))]
+)
 def test_equal_references_leave_room_for_nothing_else(value, expected):
     assert outlier_test(value, [0.1 + 0.2] * 3, "two-sided") == expected
 
@@ -51,7 +53,9 @@ def test_holm_is_closed_testing_by_bonferroni(p_values):
     everyone = range(len(p_values))
     adjusted = []
     for one in everyone:
-        sets = [s for size in range(len(p_values)) for s in itertools.combinations(set(everyone) - {one}, size)]
+        sets = [
+            s for size in range(len(p_values)) for s in itertools.combinations(set(everyone) - {one}, size)
+        ]
         adjusted.append(max(min(1.0, (len(s) + 1) * min(p_values[i] for i in (*s, one))) for s in sets))
     assert holm(p_values) == pytest.approx(adjusted)
 
@@ -63,7 +67,9 @@ def enumerated(forget, unseen):
     divisions = list(itertools.combinations(range(len(ranks)), len(forget)))
     sums = np.array([ranks[list(chosen)].sum(0) for chosen in divisions])
     spread = sums.std(0)
-    largest = np.abs(sums[:, spread > 0] / spread[spread > 0]).max(1) if (spread > 0).any() else np.zeros(len(sums))
+    largest = (
+        np.abs(sums[:, spread > 0] / spread[spread > 0]).max(1) if (spread > 0).any() else np.zeros(len(sums))
+    )
     return float((largest >= largest[0] - 1e-9).mean())
 
 
@@ -86,7 +92,10 @@ def test_families_share_one_level():
         halves = [{name: of[part] for name, of in scores.items()} for part in (slice(20), slice(20, None))]
         found = membership_test(*halves, permutations=199, seed=number)
         together += min(p for _, p in found.values()) <= 0.05
-        single = [membership_test({n: halves[0][n]}, {n: halves[1][n]}, permutations=199, seed=number) for n in scores]
+        single = [
+            membership_test({n: halves[0][n]}, {n: halves[1][n]}, permutations=199, seed=number)
+            for n in scores
+        ]
         apart += min(p for one in single for _, p in one.values()) <= 0.05
     assert 4 <= together <= 28  # 300 audits at 5 %: 15, four standard deviations
     assert apart > 35

@@ -68,7 +68,11 @@ def test_nothing_passes_without_the_spread_of_references(kind, count, request):
 
 @pytest.mark.parametrize("impostor", ["nothing", "ascend_until_collapse", "hide_from_rounding"])
 def test_what_is_found_without_references(impostor, a_class):
-    right = {"nothing": "not forgotten", "ascend_until_collapse": "collapsed", "hide_from_rounding": "revived"}
+    right = {
+        "nothing": "not forgotten",
+        "ascend_until_collapse": "collapsed",
+        "hide_from_rounding": "revived",
+    }
     assert verdict(a_class, a_class.impostor(impostor), []).name == right[impostor]
 
 
