@@ -13,6 +13,7 @@ from lightning.pytorch.cli import LightningCLI
 from typing_extensions import override
 
 from lightning_unlearn import UnlearningStrategy
+from lightning_unlearn._weights_file import read_weights
 from lightning_unlearn.errors import ConfigurationError, UnlearningError
 
 if TYPE_CHECKING:
@@ -56,15 +57,8 @@ def load_weights(module: torch.nn.Module, path: Path) -> None:
             "one that the examples start from, `unlearn-demo/original.ckpt`."
         )
     try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:
-        raise ConfigurationError(
-            f"`--original` must be a checkpoint that loads with `weights_only=True`, found {path}: {error}. Save the "
-            "model with `trainer.save_checkpoint(path, weights_only=True)` or `torch.save(module.state_dict(), path)`."
-        ) from error
-    try:
-        module.load_state_dict(content.get("state_dict", content))
-    except (RuntimeError, AttributeError, TypeError) as error:  # the latter two: a list, a tensor
+        module.load_state_dict(read_weights(path, "--original"))
+    except (RuntimeError, AttributeError, TypeError) as error:  # the latter two: entries that are no tensors
         raise ConfigurationError(
             f"`--original` must hold the weights of {type(module).__name__}, found other ones in {path}: {error}"
         ) from error
@@ -148,6 +142,10 @@ def main(arguments: list[str] | None = None) -> None:
     try:
         if given[:1] == ["demo"]:
             demo(given[1:])
+        elif given[:1] == ["audit"]:
+            from lightning_unlearn.audit._command import command
+
+            command(given[1:])
         else:  # `None` if there are none: it warns of arguments beside those of the process
             UnlearnCLI(
                 args=arguments,

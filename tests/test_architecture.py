@@ -18,7 +18,7 @@ FLOORS = [
     (4, ("cli", "demo", "compare", "")),
     (3, ("audit",)),
     (2, ("strategies", "monitor", "recorder", "_evaluation", "_monitored")),
-    (0, ("gradient", "weights", "errors", "predictions", "_tensors", "_checks", "_files")),
+    (0, ("gradient", "weights", "errors", "predictions", "_tensors", "_checks", "_files", "_weights_file")),
     (0, ("metrics.functional",)),
     (0, ("data._split", "data._sampler", "data._labels", "data._checks")),
     (1, ("passes", "objectives", "importance", "subspaces", "metrics", "data")),

@@ -18,9 +18,11 @@ from lightning_unlearn.audit import audit
 from lightning_unlearn.audit._quantise import quantised
 from lightning_unlearn.demo import MNIST, DigitClassifier, Digits, impostors
 
-EPOCHS = {"digits": 20, "mnist": 3}
+EPOCHS = {"digits": 20, "mnist": 8}
 
-# written down before the first run; a set where more than one word is true
+# Written down before the first run; a set where more than one word is true. One thing was changed after it: a model that
+# had lost 7 points of test accuracy to flipped labels was called `collapsed`, which began at 5 points then. It now means what
+# it says, the loss of half of what lies above chance.
 RIGHT = {
     "class": {
         "retrained": {"forgotten"},
@@ -94,6 +96,7 @@ def main():
     )
     parser.add_argument("--data", choices=["digits", "mnist"], default="digits")
     parser.add_argument("--data-dir", type=Path)
+    parser.add_argument("--train-samples", type=int, default=6000, help="of MNIST, the first ones")
     parser.add_argument("--references", type=int, default=5)
     parser.add_argument("--classes", type=int, nargs="*", default=[3])
     parser.add_argument("--seed", type=int, default=0)
@@ -104,6 +107,10 @@ def main():
         MNIST(arguments.data_dir, part) if arguments.data == "mnist" else Digits(part)
         for part in (True, False)
     )
+    if arguments.data == "mnist":
+        train.images, train.targets = (
+            part[: arguments.train_samples] for part in (train.images, train.targets)
+        )
     everything = TensorDataset(train.images, train.targets)
     epochs = EPOCHS[arguments.data]
     original = fit(everything, epochs, arguments.seed)

@@ -2,5 +2,7 @@
 
 from lightning_unlearn.audit._audit import audit
 from lightning_unlearn.audit._report import AuditReport
+from lightning_unlearn.audit._verify import Difference, verify
+from lightning_unlearn.audit._write import write
 
-__all__ = ["AuditReport", "audit"]
+__all__ = ["AuditReport", "Difference", "audit", "verify", "write"]

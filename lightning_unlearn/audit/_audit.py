@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
 from lightning.fabric import Fabric
 from lightning.pytorch import LightningModule
+from lightning.pytorch.loggers import Logger
 from rich.console import Console
 
 from lightning_unlearn.audit._against_references import against_references
@@ -19,6 +20,7 @@ from lightning_unlearn.audit._digests import identifiers_digest
 from lightning_unlearn.audit._environment import environment
 from lightning_unlearn.audit._identity import Identify
 from lightning_unlearn.audit._loading import Weights
+from lightning_unlearn.audit._loggers import log_figures
 from lightning_unlearn.audit._measure import Measurement
 from lightning_unlearn.audit._metrics import metric_records
 from lightning_unlearn.audit._models import Models, load_models
@@ -32,6 +34,7 @@ from lightning_unlearn.audit._stages import Stages
 from lightning_unlearn.audit._table import SideScores
 from lightning_unlearn.audit._verdict import decide
 from lightning_unlearn.audit._words import attacks, cannot_know
+from lightning_unlearn.audit._write import check_writable, write
 from lightning_unlearn.predictions import Predict
 
 
@@ -55,6 +58,7 @@ def audit(
     permutations: int = 1999,
     accelerator: str = "auto",
     seed: int = 0,
+    loggers: Iterable[Logger] = (),
     progress: bool = True,
     console: Console | None = None,
 ) -> AuditReport:
@@ -98,6 +102,7 @@ def audit(
         permutations: of the permutation test, at least `2 / level`.
         accelerator: where to compute, as the Trainer's: `auto`, `cpu`, `gpu`, ...
         seed: of whatever is drawn.
+        loggers: TensorBoard and Weights & Biases get the figures: `trainer.loggers`.
         progress: whether to show a progress bar, on standard error.
         console: where else to show it.
 
@@ -130,9 +135,9 @@ def audit(
         level, predict, identify, features, tuple(bits), benign_epoch, relearning_steps, batch_size,
         max_features, permutations, accelerator, seed,
     )  # fmt: skip
-    folder = None if output is None else Path(output)
     loaders = loaders_of(data, batch_size)
     models = load_models(module, original, unlearned, references)
+    folder = None if output is None else check_writable(output)
     device = Fabric(accelerator=accelerator, devices=1).device
     digests = {record.name: record.sha256 for record in models.records}
     stages = Stages(folder, {"models": digests, "options": options.configuration()})
@@ -141,6 +146,9 @@ def audit(
         evidence = measure(bar)
         bar.say("metrics")
         report = _report(models, evidence, options, device=device, start=start)
+    if folder is not None:
+        write(report, folder)
+    log_figures(report, loggers)
     stages.finish()
     return report
 
@@ -158,12 +166,6 @@ def _report(
 ) -> AuditReport:
     verdict, tests, control = judge(models, evidence, options)
     names = list(models.modules)
-    sides = {
-        "forget": evidence.forget,
-        "retain": evidence.retain,
-        "test": evidence.test,
-        "unseen": evidence.unseen,
-    }
     configuration = options.configuration()
     level = 1 - options.level
     return AuditReport(
@@ -172,11 +174,11 @@ def _report(
             "kind": "class" if evidence.forgotten_classes else "samples",
             "classes": list(evidence.forgotten_classes),
             "samples": len(evidence.forget),
+            "unseen samples": len(evidence.unseen) if evidence.unseen is not None else 0,
         },
         sides=[
             SideRecord(name, len(side), identifiers_digest(side.identifiers))
-            for name, side in sides.items()
-            if side is not None
+            for name, side in evidence.given.items()
         ],
         models=models.records,
         metrics=[

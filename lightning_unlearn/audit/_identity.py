@@ -10,6 +10,7 @@ import numpy as np
 from torch import Tensor
 from torch.utils import _pytree as pytree
 
+from lightning_unlearn.audit._digests import identifiers_digest
 from lightning_unlearn.errors import ConfigurationError
 
 Identify: TypeAlias = Callable[[Any], Sequence[Any]]
@@ -49,6 +50,19 @@ def identifiers(batch: Any, count: int, identify: Identify | None = None) -> lis
     return [_digest(column[row] for column in columns) for row in range(count)]
 
 
+def digest_of(batches: Iterable[Any], identify: Identify | None = None) -> str:
+    """Digest of all samples of a side, with nothing but its batches: how an audit's samples are verified.
+
+    Raises:
+        ConfigurationError: a batch has nothing in it with a row for each sample.
+    """
+    names: list[str] = []
+    for batch in batches:
+        lengths = [len(leaf) for leaf in pytree.tree_leaves(batch, _is_column) if _has_rows(leaf)]
+        names += identifiers(batch, lengths[0] if lengths else 0, identify)
+    return identifiers_digest(names)
+
+
 def check_apart(one: str, first: Iterable[str], other: str, second: Iterable[str]) -> None:
     """Raise if two sides share a sample.
 
@@ -70,6 +84,10 @@ def _plain(name: Any) -> Any:
 
 def _is_column(node: Any) -> bool:
     return isinstance(node, list) and all(isinstance(entry, str) for entry in node)
+
+
+def _has_rows(leaf: Any) -> bool:
+    return isinstance(leaf, list) or (isinstance(leaf, (Tensor, np.ndarray)) and leaf.ndim > 0)
 
 
 def _rows(leaf: Any, count: int) -> list[bytes] | None:

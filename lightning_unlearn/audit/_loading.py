@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeAlias
 
-import torch
 from lightning.pytorch import LightningModule
 from torch import Tensor, nn
 
+from lightning_unlearn._weights_file import read_weights
 from lightning_unlearn.errors import ConfigurationError
 
 Weights: TypeAlias = "str | Path | nn.Module | Mapping[str, Tensor]"
@@ -30,23 +30,13 @@ def state_of(name: str, weights: Weights) -> Mapping[str, Tensor]:
         return weights.state_dict()
     if isinstance(weights, Mapping):
         return weights
-    path = Path(weights)
-    if not path.is_file():
-        raise ConfigurationError(f"`{name}` must be the file of a trained model, found none at {path}.")
-    try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:
-        raise ConfigurationError(
-            f"`{name}` must be a checkpoint that loads with `weights_only=True`, found {path}: {error}. Save the model "
-            "with `trainer.save_checkpoint(path, weights_only=True)` or `torch.save(module.state_dict(), path)`."
-        ) from error
-    state = content.get("state_dict", content) if isinstance(content, dict) else None
+    state = read_weights(weights, name)
     if not state or not all(isinstance(value, Tensor) for value in state.values()):
         raise ConfigurationError(
-            f"`{name}` must hold the weights of a model, found {type(content).__name__} in {path}. Save it with "
+            f"`{name}` must hold the weights of a model, found other things in {weights}. Save it with "
             "`trainer.save_checkpoint(path)`."
         )
-    return dict(state)
+    return state
 
 
 def model_of(name: str, module: LightningModule, state: Mapping[str, Tensor]) -> LightningModule:

@@ -76,6 +76,7 @@ class Measurement:
             classes,
             self._treated(progress),
             self._relearning(progress, of_classes=of_classes),
+            sides,
         )
 
     def _side(self, name: str, others: Mapping[str, SideScores], progress: AuditProgress) -> SideScores:

@@ -23,6 +23,7 @@ class Evidence:
         unseen: of held-out data of the kind that is forgotten; `None` without.
         forgotten_classes: labels that only the forget set has; empty if samples were forgotten.
         variants: by treatment, by model: scores of the forget set after it, shape (N, S).
+        given: every side as it was given.
         relearning: by model: mean probability of the label after 0, 1, … steps of learning again, and share of right answers.
     """
 
@@ -33,6 +34,7 @@ class Evidence:
     forgotten_classes: tuple[int, ...]
     variants: Mapping[str, Mapping[str, SideScores]]
     relearning: Mapping[str, tuple[list[float], list[float]]]
+    given: Mapping[str, SideScores]
 
 
 def familiarity(scores: SideScores, model: str) -> float:

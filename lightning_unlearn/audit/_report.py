@@ -44,7 +44,7 @@ class SideRecord:
     """One set of samples.
 
     Attributes:
-        name: `forget`, `retain`, `test` or `unseen` (held-out data of the kind that is forgotten).
+        name: `forget`, `retain`, `test` or `unseen`, as they were given.
         samples: how many.
         sha256: of the sorted identifiers of the samples.
     """
@@ -194,7 +194,7 @@ class Curves:
         loss_counts: by side, by model: how many samples in each bin.
         roc: by score, by model: false and true positive rates, from (0, 0) to (1, 1).
         scatter: by side: pairs of the log-likelihood by the original and by the unlearned model; at most 1000 a side.
-        images: by title: a grid of samples as the bytes of a PNG file in base64, with a description.
+        images: by title: `png`, a grid of samples as the bytes of a PNG file in base64, and `description`, what is seen.
     """
 
     classes: Sequence[int] = ()

@@ -9,10 +9,10 @@ from typing import Any
 
 from typing_extensions import override
 
+from lightning_unlearn._weights_file import read_weights
 from lightning_unlearn.audit._digests import identifiers_digest, weights_digest
 from lightning_unlearn.audit._json import from_json
 from lightning_unlearn.audit._report import AuditReport
-from lightning_unlearn.audit._weights_file import read_weights
 from lightning_unlearn.errors import ConfigurationError
 
 Weights = Path | str | Mapping[str, Any]
@@ -68,6 +68,23 @@ def verify(
         ConfigurationError: The report cannot be read, a name is not in it, there is nothing to look at, or a file would
             have to run code to be read.
     """
+    digests = {name: identifiers_digest(names) for name, names in (identifiers or {}).items()}
+    return verify_digests(report, digests, weights=weights)
+
+
+def verify_digests(
+    report: Path | str, samples: Mapping[str, str], *, weights: Mapping[str, Weights] | None = None
+) -> list[Difference]:
+    """As :func:`verify`, with the digests of the sides in place of their identifiers.
+
+    Args:
+        report: `report.json` of an audit.
+        samples: By name of the side, the digest of the identifiers of its samples.
+        weights: As there.
+
+    Raises:
+        ConfigurationError: As there.
+    """
     path = Path(report).expanduser()
     try:
         found = from_json(path.read_text(encoding="utf-8"))
@@ -77,8 +94,7 @@ def verify(
         ) from error
     if weights is None:
         weights = {model.name: model.source for model in found.models if model.source is not None}
-    identifiers = identifiers or {}
-    _require_names(found, weights, identifiers)
+    _require_names(found, weights, samples)
     differences = []
     for model in found.models:
         if model.name in weights:
@@ -88,8 +104,8 @@ def verify(
             if now != model.sha256:
                 differences.append(Difference("weights", model.name, model.sha256, now, source))
     for side in found.sides:
-        if side.name in identifiers:
-            now = identifiers_digest(identifiers[side.name])
+        if side.name in samples:
+            now = samples[side.name]
             if now != side.sha256:
                 differences.append(Difference("samples", f"{side.name} side", side.sha256, now))
     return differences

@@ -56,7 +56,7 @@ def run(
     """Train a classifier, retrain it without the forget set, unlearn that set, and put the three side by side.
 
     Writes into `output`: `report.json`, `models.csv`, `csv/` and `tensorboard/` (logs of the unlearning run),
-    `accuracy.png`, `predictions.png`, and `original.ckpt`, the checkpoint before unlearning.
+    `accuracy.png`, `predictions.png`, and `original.ckpt` and `unlearned.ckpt`, the checkpoints before and after.
 
     Args:
         strategy: how to unlearn.
@@ -189,7 +189,11 @@ def _unlearn(
     )
     start = time.perf_counter()
     trainer.fit(module, datamodule=task.datamodule(seed))
-    return monitor, trainer.global_step, time.perf_counter() - start
+    seconds = time.perf_counter() - start
+    if folder is not None:
+        with atomically(folder / "unlearned.ckpt") as temporary:
+            trainer.save_checkpoint(temporary, weights_only=True)
+    return monitor, trainer.global_step, seconds
 
 
 def _loggers(folder: Path) -> list[Logger]:

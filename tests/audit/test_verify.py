@@ -8,10 +8,10 @@ import pytest
 import torch
 
 from lightning_unlearn import ConfigurationError
+from lightning_unlearn._weights_file import read_weights
 from lightning_unlearn.audit._digests import identifiers_digest, weights_digest
 from lightning_unlearn.audit._json import to_json
 from lightning_unlearn.audit._verify import verify
-from lightning_unlearn.audit._weights_file import read_weights
 from tests.audit._samples import generator
 
 IDS = {"forget": ["a", "b"], "retain": ["c", "d", "e"], "test": ["f"]}

@@ -24,6 +24,7 @@ FILES = {
     "accuracy.png",
     "predictions.png",
     "original.ckpt",
+    "unlearned.ckpt",
 }
 ACCURACIES = ("forget_accuracy", "retain_accuracy", "test_accuracy")
 QUIET = Console(quiet=True)
@@ -173,8 +174,8 @@ def test_an_interrupt_leaves_no_half_written_file_and_no_patch(tmp_path, monkeyp
     complete = {
         "training": set(),
         "unlearning": {"original.ckpt", "csv", "tensorboard"},
-        "evaluation": {"original.ckpt", "csv", "tensorboard"},
-        "drawing": {"original.ckpt", "csv", "tensorboard", "accuracy.png"},
+        "evaluation": {"original.ckpt", "unlearned.ckpt", "csv", "tensorboard"},
+        "drawing": {"original.ckpt", "unlearned.ckpt", "csv", "tensorboard", "accuracy.png"},
     }[stage]
     assert names == complete
     if "original.ckpt" in names:
