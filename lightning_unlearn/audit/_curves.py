@@ -60,7 +60,7 @@ def _by_class(sides: Sequence[SideScores], model: str) -> tuple[float | None, ..
 def _edges(sides: Mapping[str, SideScores], models: Sequence[str]) -> Array:
     losses = np.concatenate([-side.column(m, "log-likelihood") for side in sides.values() for m in models])
     highest = float(np.quantile(losses, 0.999))
-    edges: Array = np.linspace(0.0, max(highest, 1e-3), _BINS + 1)
+    edges: Array = np.concatenate([[0.0], np.geomspace(1e-3, max(highest, 1.0), _BINS - 1), [np.inf]])
     return edges
 
 

@@ -29,6 +29,7 @@ class Measured:
     side: str
     metric: type[M.UnlearningMetric]
     of: Callable[[str], Estimate]
+    target: float | str | None = None  # another one than the metric's
 
 
 def metric_records(
@@ -64,8 +65,8 @@ def _record(
         measured.name,
         measured.side,
         metric.measures,
-        metric.target,
-        metric.higher_is_better,
+        metric.target if measured.target is None else measured.target,
+        metric.higher_is_better if measured.target is None else None,
         metric.citation,
         (metric.plot_lower_bound, metric.plot_upper_bound),
         {model: measured.of(model) for model in models},
@@ -177,6 +178,7 @@ def _comparisons(name: str, side: SideScores, level: float) -> Iterator[Measured
             name,
             cls,
             partial(_compared, side, metric, level, bounds),
+            "reference",  # two references differ as well
         )
 
 
@@ -196,6 +198,7 @@ def _inside(evidence: Evidence, seed: int) -> Iterator[Measured]:
             lambda m: Estimate(
                 float(F.linear_cka(torch.from_numpy(features[m]), torch.from_numpy(features["original"])))
             ),
+            "reference",
         )
     if all(features_of_classes(evidence, model) for model in features) and features:
         yield Measured(
