@@ -1,4 +1,4 @@
-"""The command line: `lightning-unlearn demo`, and LightningCLI with the strategies by class name."""
+"""The command line: `lightning-unlearn demo`, `reference`, and LightningCLI with the strategies by class name."""
 
 from __future__ import annotations
 
@@ -148,11 +148,15 @@ def main(arguments: list[str] | None = None) -> None:
     try:
         if given[:1] == ["demo"]:
             demo(given[1:])
+        elif given[:1] == ["reference"]:
+            from lightning_unlearn.reference._command import reference
+
+            reference(given[1:])
         else:  # `None` if there are none: it warns of arguments beside those of the process
             UnlearnCLI(
                 args=arguments,
                 save_config_kwargs={"overwrite": True},
-                parser_kwargs={"description": "LightningCLI; see also `lightning-unlearn demo --help`."},
+                parser_kwargs={"description": "LightningCLI; see also `lightning-unlearn demo --help` and `reference --help`."},
             )
     except (UnlearningError, ValueError) as error:
         reason: BaseException | None = error
