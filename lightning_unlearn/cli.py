@@ -156,7 +156,9 @@ def main(arguments: list[str] | None = None) -> None:
             UnlearnCLI(
                 args=arguments,
                 save_config_kwargs={"overwrite": True},
-                parser_kwargs={"description": "LightningCLI; see also `lightning-unlearn demo --help` and `reference --help`."},
+                parser_kwargs={
+                    "description": "LightningCLI; see also `lightning-unlearn demo --help` and `reference --help`."
+                },
             )
     except (UnlearningError, ValueError) as error:
         reason: BaseException | None = error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from lightning_unlearn._checks import positive_int
 from lightning_unlearn.errors import ConfigurationError
@@ -10,7 +11,7 @@ from lightning_unlearn.errors import ConfigurationError
 _DEFAULT, _LARGEST = 5, 2**32 - 1
 
 
-def chosen_seeds(count: int | None, seeds: Sequence[int] | None) -> list[int]:
+def chosen_seeds(count: int | None, seeds: Sequence[Any] | None) -> list[int]:
     """The seeds: those given, or 1 … count.
 
     Raises:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from pydoc import locate
 from typing import Any
 
 import lightning as L
-import yaml
 from jsonargparse import Namespace
 from lightning.pytorch.cli import LightningCLI
 from typing_extensions import override
@@ -33,7 +33,9 @@ class ReferenceCLI(LightningCLI):
     """
 
     def __init__(self, args: list[str] | Namespace) -> None:
-        description = "Train models from scratch on the retain set alone, for comparison with an unlearned model."
+        description = (
+            "Train models from scratch on the retain set alone, for comparison with an unlearned model."
+        )
         super().__init__(
             args=args,
             run=False,
@@ -45,7 +47,9 @@ class ReferenceCLI(LightningCLI):
     @override
     def add_arguments_to_parser(self, parser: Any) -> None:
         of_fit = {"model", "train_dataloaders", "val_dataloaders", "datamodule"}
-        parser.add_method_arguments(L.Trainer, "fit", skip=of_fit)  # so that its files can be taken as they are
+        parser.add_method_arguments(
+            L.Trainer, "fit", skip=of_fit
+        )  # so that its files can be taken as they are
         parser.add_argument("--original", type=str | None, help="Not used: references start from scratch.")
         parser.add_argument("--count", type=int | None, help="Number of references; 5 without `--seeds`.")
         parser.add_argument("--seeds", type=list[int] | None, help="Their seeds; 1, 2, ... by default.")
@@ -55,7 +59,9 @@ class ReferenceCLI(LightningCLI):
         parser.add_argument("--threads", type=int, default=1, help="Of torch in each process.")
         parser.add_argument("--output", type=Path, default=Path("references"), help="Folder for them.")
         parser.add_argument(
-            "--data_key", type=str | None, help="Name of the retain data, which are then not read for the key."
+            "--data_key",
+            type=str | None,
+            help="Name of the retain data, which are then not read for the key.",
         )
 
     @override
@@ -72,7 +78,7 @@ class ReferenceCLI(LightningCLI):
         """The objects of some sections of the configuration."""
         known = {name: self.config[name] for name in sections if self.config.get(name) is not None}
         instantiate = getattr(self.parser, "instantiate", None) or self.parser.instantiate_classes
-        made: Namespace = instantiate(Namespace(known))
+        made: Namespace = instantiate(Namespace(known))  # type: ignore[no-untyped-call]
         return made
 
 
@@ -87,6 +93,7 @@ class Configured:
         self._config = config
         self._cli: ReferenceCLI | None = None
 
+    @override
     def __getstate__(self) -> dict[str, Any]:
         return {"_config": self._config, "_cli": None}
 
@@ -99,7 +106,8 @@ class Configured:
         cli.config_init = cli.make("model", "optimizer", "lr_scheduler")
         cli.model = cli.config_init.get("model")
         cli._add_configure_optimizers_method_to_model(None)
-        return cli.model
+        module: L.LightningModule = cli.model
+        return module
 
     def trainer(self) -> L.Trainer:
         cli = self._parsed()
@@ -108,13 +116,15 @@ class Configured:
 
     def described(self, data: L.LightningDataModule) -> Any:
         cli = self._parsed()
-        plain = yaml.safe_load(cli.parser.dump(cli.config, skip_none=False))
-        sections = {name: plain.get(name) for name in ("model", "data", "trainer", "optimizer", "lr_scheduler")}
+        plain = json.loads(cli.parser.dump(cli.config, skip_none=False, format="json"))
+        sections = {
+            name: plain.get(name) for name in ("model", "data", "trainer", "optimizer", "lr_scheduler")
+        }
         for name in SHOW:
             sections["trainer"].pop(name, None)
         callbacks = sections["trainer"].get("callbacks") or []
-        kept = [c for c in callbacks if not _is(c["class_path"], _UNLEARNING)]
-        sections["trainer"]["callbacks"] = kept
+        callbacks = callbacks if isinstance(callbacks, list) else [callbacks]
+        sections["trainer"]["callbacks"] = [c for c in callbacks if not _is(c["class_path"], _UNLEARNING)]
         if isinstance(data, UnlearningDataModule):
             for name in _ELSEWHERE:
                 sections["data"].get("init_args", {}).pop(name, None)

@@ -42,8 +42,10 @@ def described(value: Any, where: str) -> Any:
         >>> described(partial(torch.optim.SGD, lr=0.1), "`optimizer`")
         {'call': 'torch.optim.sgd.SGD', 'args': [], 'keywords': {'lr': 0.1}}
     """
+    if isinstance(value, PurePath | torch.dtype | torch.device | Enum):
+        return str(value)
     if value is None or isinstance(value, bool | int | float | str):
-        return value.value if isinstance(value, Enum) else value
+        return value
     if isinstance(value, Mapping):
         return {str(key): described(item, f"{where}[{key!r}]") for key, item in value.items()}
     if isinstance(value, list | tuple):
@@ -54,8 +56,6 @@ def described(value: Any, where: str) -> Any:
             "args": described(value.args, where),
             "keywords": {k: described(v, f"{where}, `{k}`") for k, v in sorted(value.keywords.items())},
         }
-    if isinstance(value, PurePath | torch.dtype | torch.device | Enum):
-        return str(value)
     name = getattr(value, "__qualname__", "<")
     if "<" not in name:  # `<lambda>`, `<locals>`: the name does not tell them apart
         return f"{value.__module__}.{name}"

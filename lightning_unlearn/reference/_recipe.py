@@ -41,18 +41,19 @@ class Live:
 
     Args:
         make_module: makes the module.
-        datamodule: is the data module.
+        datamodule: the data module, or what makes it.
         make_trainer: makes the Trainer.
         config: stands for all settings.
     """
 
     make_module: Callable[[], L.LightningModule]
-    datamodule: L.LightningDataModule
+    datamodule: L.LightningDataModule | Callable[[], L.LightningDataModule]
     make_trainer: Callable[[], L.Trainer]
     config: Mapping[str, Any] | None
 
     def data(self) -> L.LightningDataModule:
-        return self.datamodule
+        given = self.datamodule
+        return given if isinstance(given, L.LightningDataModule) else given()
 
     def module(self) -> L.LightningModule:
         return self.make_module()

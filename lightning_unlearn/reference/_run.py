@@ -24,7 +24,7 @@ from lightning_unlearn.reference._train import Job
 
 def retrain_references(
     module: Callable[[], L.LightningModule],
-    data: L.LightningDataModule,
+    data: L.LightningDataModule | Callable[[], L.LightningDataModule],
     trainer: Callable[[], L.Trainer] = L.Trainer,
     *,
     count: int | None = None,
@@ -54,7 +54,8 @@ def retrain_references(
 
     Args:
         module: makes the untrained module; a class, a function of a module, or a `functools.partial`.
-        data: an :class:`UnlearningDataModule`, or a data module whose `train_dataloader` gives a mapping with `"retain"`.
+        data: an :class:`UnlearningDataModule`, or a data module whose `train_dataloader` gives a mapping with `"retain"`;
+            or what makes one. It is left as it is: each process has a copy.
         trainer: makes the Trainer, for one device.
         count: number of references, ≥ 1; their seeds are 1 … count. `None` for 5, or for all `seeds`.
         seeds: the seeds, distinct, in 0 … 2³²-1.
@@ -87,7 +88,13 @@ def retrain_references(
     recipe = Live(module, data, trainer, config)
     chosen = chosen_seeds(count, seeds)
     return run(
-        recipe, chosen, processes=processes, threads=threads, output=output, data_key=data_key, console=console
+        recipe,
+        chosen,
+        processes=processes,
+        threads=threads,
+        output=output,
+        data_key=data_key,
+        console=console,
     )[0]
 
 
@@ -109,9 +116,10 @@ def run(
     prepared = prepare(recipe, data_key)
     jobs = [_job(prepared, seed, folder, threads) for seed in seeds]
     waiting = [job for job in jobs if not _is_there(job)]
-    console = console or Console(stderr=True)
-    with Display(console, waiting) as display:
-        failures = run_all(waiting, processes or _default(threads, prepared), display)
+    failures: dict[int, str] = {}
+    if waiting:
+        with Display(console or Console(stderr=True), waiting) as display:
+            failures = run_all(waiting, processes or _default(threads, prepared), display)
     if failures:
         raise UnlearningError(_said(failures, jobs))
     return [job.finished for job in jobs], prepared

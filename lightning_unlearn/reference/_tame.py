@@ -26,7 +26,7 @@ def tame(trainer: L.Trainer) -> list[str]:
     if not isinstance(trainer.strategy, SingleDeviceStrategy):
         raise ConfigurationError(
             f"`trainer` must train on one device, found {type(trainer.strategy).__name__} on "
-            f"{trainer.num_devices * trainer.num_nodes}. Set `trainer.devices` to 1 and `trainer.strategy` to \"auto\": "
+            f'{trainer.num_devices * trainer.num_nodes}. Set `trainer.devices` to 1 and `trainer.strategy` to "auto": '
             "several references are trained beside one another instead (`processes`)."
         )
     callbacks: list[Any] = trainer.callbacks  # type: ignore[attr-defined]

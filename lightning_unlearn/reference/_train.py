@@ -59,7 +59,11 @@ class Job:
 
     def clean(self) -> None:
         """Remove everything but the reference itself."""
-        for path in (self.log, *self.folder.glob(f".{self.stamp.name}*"), *self.folder.glob(f"..{self.stamp.name}*")):
+        for path in (
+            self.log,
+            *self.folder.glob(f".{self.stamp.name}*"),
+            *self.folder.glob(f"..{self.stamp.name}*"),
+        ):
             path.unlink(missing_ok=True)
 
     def clean_fragments(self) -> None:
@@ -120,7 +124,9 @@ def _interrupted(path: Path) -> str | None:
 
 def _check_result(module: L.LightningModule, trainer: L.Trainer) -> None:
     if trainer.global_step == 0:
-        raise UnlearningError("A reference must be trained, found no step taken. Look at the limits of `trainer`.")
+        raise UnlearningError(
+            "A reference must be trained, found no step taken. Look at the limits of `trainer`."
+        )
     for name, weight in module.named_parameters():
         if not bool(weight.isfinite().all()):
             raise UnlearningError(
