@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import sys
 import warnings
 
@@ -22,7 +21,6 @@ def reference(arguments: list[str]) -> None:
         UnlearningError: some references failed.
         SystemExit: the arguments do not parse, or Ctrl-C (130).
     """
-    logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
     config = ReferenceCLI(arguments).config
     if config.get("data") is None:
         raise ConfigurationError(

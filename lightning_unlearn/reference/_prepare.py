@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import pickle
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -54,7 +57,7 @@ def prepare(recipe: Recipe, data_key: str | None) -> Prepared:
     """
     pickled = _pickled(recipe)
     made: Recipe = pickle.loads(pickled)
-    with fixed_streams():
+    with fixed_streams(), _without_tips():
         trainer = made.trainer()
         left_out = tame(trainer)
         module = made.module()
@@ -90,6 +93,18 @@ def prepare(recipe: Recipe, data_key: str | None) -> Prepared:
         tuple(left_out),
         trainer.strategy.root_device.type == "cpu",
     )
+
+
+@contextmanager
+def _without_tips() -> Iterator[None]:
+    """This Trainer does not train: that it has found a device is no news."""
+    logger = logging.getLogger("lightning.pytorch")
+    level = logger.level
+    logger.setLevel(max(level, logging.WARNING))
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
 
 
 def _pickled(recipe: Recipe) -> bytes:

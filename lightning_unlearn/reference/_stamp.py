@@ -30,7 +30,7 @@ class Stamp:
     Example:
         >>> stamp = Stamp(seed=1, config='{"lr":0.1}', data_sha256="0" * 64, retain_samples=10)
         >>> stamp.name
-        'reference-1-e84b54ffd0da1f41'
+        'reference-1-16b43d196676c29f'
     """
 
     seed: int

@@ -64,10 +64,12 @@ class Small(L.LightningModule):
 
 
 class Slow(Small):
-    """Leaves time to be interrupted."""
+    """Takes its time, and waits to be interrupted in an epoch that the environment names."""
 
     def on_train_batch_start(self, batch, batch_idx):
         time.sleep(0.05)
+        while str(self.current_epoch) == os.environ.get("WAIT_IN_EPOCH"):
+            time.sleep(0.05)
 
 
 class Fragile(Small):

@@ -1,4 +1,4 @@
-"""Run as `python -m tests.reference._process FOLDER`: two references of ten slow epochs, beside one another."""
+"""Run as `python -m tests.reference._process FOLDER`: two references of four slow epochs, beside one another."""
 
 import sys
 import warnings
@@ -6,8 +6,6 @@ import warnings
 from lightning_unlearn.reference import retrain_references
 from tests.reference._modules import Slow, sides, trainer
 
-make_trainer = trainer(max_epochs=10)
-
 if __name__ == "__main__":
     warnings.simplefilter("ignore")
-    retrain_references(Slow, sides(), make_trainer, count=2, processes=2, output=sys.argv[1])
+    retrain_references(Slow, sides(), trainer(), count=2, processes=2, output=sys.argv[1])

@@ -1,6 +1,5 @@
 """`lightning-unlearn reference`: arguments in, files, messages and exit codes out."""
 
-import logging
 import re
 import sys
 from pathlib import Path
@@ -27,10 +26,6 @@ pytestmark = [  # Lightning's, of what the example has in few
 def _own_environment(monkeypatch):
     # LightningCLI calls jsonargparse by names that its newer versions deprecate
     monkeypatch.setenv("JSONARGPARSE_DEPRECATION_WARNINGS", "off")
-    logger = logging.getLogger("lightning.pytorch")
-    level = logger.level
-    yield
-    logger.setLevel(level)
 
 
 @pytest.fixture
@@ -58,6 +53,15 @@ def test_the_example_trains_what_is_missing_and_prints_the_files(call, trained):
     assert trained == [1, 2, 3, 9]
     assert DigitClassifier.load_from_checkpoint(first[0]).lr == 0.01
     assert read_stamp(first[0]).retain_samples == 1347 - 137
+
+
+@pytest.mark.parametrize("document", ["README.md", "docs/references.md", "examples/reference.yaml"])
+def test_the_command_that_is_shown_runs(call, trained, document):
+    shown = re.findall(r"lightning-unlearn reference (--config [\w/.]+)", (ROOT / document).read_text())
+    assert set(shown) == {"--config examples/reference.yaml"}
+    _, name = shown[0].split()
+    assert call("--config", ROOT / name, *SHORT)[0] is None
+    assert trained == [1, 2, 3, 4, 5]
 
 
 @pytest.mark.slow
