@@ -33,14 +33,9 @@ def reference(arguments: list[str]) -> None:
     try:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message=".*LeafSpec.*", category=FutureWarning)  # Lightning's
-            paths, prepared = run(Configured(config), seeds, console=messages, **options)
+            paths = run(Configured(config), seeds, console=messages, **options)
     except KeyboardInterrupt:
         messages.print("Interrupted. The same command goes on from here.")
         sys.exit(130)
-    if prepared.left_out:
-        messages.print(
-            f"Left out: {', '.join(prepared.left_out)}. References are trained from scratch: make sure that `trainer` and "
-            "`model` are those of the original training, and not of unlearning."
-        )
     for path in paths:
         print(path)

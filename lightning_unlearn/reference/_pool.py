@@ -95,9 +95,15 @@ def _end_of(one: _Running, last: str) -> str | None:
         return None
     if last:
         return last
-    with suppress(OSError):
+    code = one.process.exitcode
+    try:
         last = "\n".join(one.job.log.read_text(errors="replace").splitlines()[-8:])
-    return f"The process ended by itself, exit code {one.process.exitcode} (-9: killed, often for memory).\n{last}".rstrip()
+    except OSError:
+        return (
+            f"The process ended before it began, exit code {code}. In a script, call `retrain_references` under "
+            '`if __name__ == "__main__":`, since the processes import the script.'
+        )
+    return f"The process ended by itself, exit code {code} (-9: killed, often for memory).\n{last}".rstrip()
 
 
 def _kill(process: SpawnProcess) -> None:

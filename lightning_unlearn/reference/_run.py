@@ -65,7 +65,7 @@ def retrain_references(
         output: folder for the references.
         data_key: a name for the retain data, which are then not read for the key: to be changed when they change.
         config: names all settings, where `module` or `trainer` hold objects that have no name: to be changed with them.
-        console: where a terminal shows how far they are; `None` for standard error.
+        console: where a terminal shows how far they are, and where is said what is left out; `None` for standard error.
 
     Returns:
         The files, in the order of the seeds.
@@ -95,7 +95,7 @@ def retrain_references(
         output=output,
         data_key=data_key,
         console=console,
-    )[0]
+    )
 
 
 def run(
@@ -107,7 +107,7 @@ def run(
     output: Path | str,
     data_key: str | None,
     console: Console | None,
-) -> tuple[list[Path], Prepared]:
+) -> list[Path]:
     """:func:`retrain_references`, however model, data and Trainer are made."""
     positive_int("threads", threads)
     if processes is not None:
@@ -116,13 +116,19 @@ def run(
     prepared = prepare(recipe, data_key)
     jobs = [_job(prepared, seed, folder, threads) for seed in seeds]
     waiting = [job for job in jobs if not _is_there(job)]
+    console = console or Console(stderr=True)
+    if prepared.left_out:
+        console.print(
+            f"Left out: {', '.join(prepared.left_out)}. References are trained from scratch: make sure that model and "
+            "Trainer are those of the original training, and not of unlearning."
+        )
     failures: dict[int, str] = {}
     if waiting:
-        with Display(console or Console(stderr=True), waiting) as display:
+        with Display(console, waiting) as display:
             failures = run_all(waiting, processes or _default(threads, prepared), display)
     if failures:
         raise UnlearningError(_said(failures, jobs))
-    return [job.finished for job in jobs], prepared
+    return [job.finished for job in jobs]
 
 
 def _job(prepared: Prepared, seed: int, folder: Path, threads: int) -> Job:

@@ -67,7 +67,8 @@ class Job:
             path.unlink(missing_ok=True)
 
     def clean_fragments(self) -> None:
-        """Remove files that a killed process was writing."""
+        """Remove what a process that was ended on purpose was writing."""
+        self.log.unlink(missing_ok=True)
         for pattern in (f".{self.stamp.name}-*", f"..{self.stamp.name}-*"):
             for path in self.folder.glob(pattern):
                 path.unlink(missing_ok=True)

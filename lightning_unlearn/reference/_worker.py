@@ -58,6 +58,8 @@ def _end_with_the_parent() -> None:
 
         def watch() -> None:
             wait([sentinel])
+            if hasattr(os, "killpg"):  # workers of loaders that are just starting would not notice
+                os.killpg(0, signal.SIGKILL)
             os._exit(1)
 
         threading.Thread(target=watch, daemon=True).start()
@@ -66,7 +68,6 @@ def _end_with_the_parent() -> None:
 def _print_to(job: Job) -> None:
     sys.argv = sys.argv[:1]  # the parent's, which LightningCLI would warn of
     descriptor = os.open(job.log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
-    for stream in (sys.stdout, sys.stderr):
-        stream.flush()
-        os.dup2(descriptor, stream.fileno())
+    for standard in (1, 2):
+        os.dup2(descriptor, standard)
     os.close(descriptor)
