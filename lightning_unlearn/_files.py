@@ -6,6 +6,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from uuid import uuid4
 
+from lightning_unlearn.errors import ConfigurationError
+
 
 @contextmanager
 def atomically(path: Path) -> Iterator[Path]:
@@ -31,3 +33,35 @@ def atomically(path: Path) -> Iterator[Path]:
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def prepare_folder(path: Path | str) -> Path:
+    """Make the output folder and prove that it can be written to, before any work is spent.
+
+    Args:
+        path: The folder; it and its parents are created where they are absent.
+
+    Returns:
+        The folder as a path.
+
+    Raises:
+        ConfigurationError: The folder cannot be made or written to.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as parent:
+        ...     prepare_folder(Path(parent, "unlearn-demo")).is_dir()
+        True
+    """
+    folder = Path(path).expanduser()
+    probe = folder / f".{uuid4().hex}.tmp"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise ConfigurationError(
+            f"The output folder must be writable, found {folder} ({error.strerror or error}). "
+            "Name another folder, or change its permissions."
+        ) from error
+    return folder

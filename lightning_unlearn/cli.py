@@ -1,4 +1,4 @@
-"""The command line: `lightning-unlearn demo`, and LightningCLI with the strategies by class name."""
+"""The command line: `lightning-unlearn demo`, `reference`, and LightningCLI with the strategies by class name."""
 
 from __future__ import annotations
 
@@ -146,11 +146,17 @@ def main(arguments: list[str] | None = None) -> None:
             from lightning_unlearn.audit._command import command
 
             command(given[1:])
+        elif given[:1] == ["reference"]:
+            from lightning_unlearn.reference._command import reference
+
+            reference(given[1:])
         else:  # `None` if there are none: it warns of arguments beside those of the process
             UnlearnCLI(
                 args=arguments,
                 save_config_kwargs={"overwrite": True},
-                parser_kwargs={"description": "LightningCLI; see also `lightning-unlearn demo --help`."},
+                parser_kwargs={
+                    "description": "LightningCLI; see also `lightning-unlearn demo --help` and `reference --help`."
+                },
             )
     except (UnlearningError, ValueError) as error:
         reason: BaseException | None = error

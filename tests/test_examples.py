@@ -36,4 +36,5 @@ def test_swap_the_strategy_prints_a_row_for_each(tmp_path):
 def test_every_example_says_how_to_run_it():
     for path in EXAMPLES.rglob("[!_]*.py"):
         assert f"python examples/{path.relative_to(EXAMPLES)}" in path.read_text(), path
+    assert "reference --config examples/reference.yaml" in (EXAMPLES / "reference.yaml").read_text()
     assert "fit --config examples/forget_a_class.yaml" in (EXAMPLES / "forget_a_class.yaml").read_text()

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from pathlib import Path
-from uuid import uuid4
 
-from lightning_unlearn._files import atomically
+from lightning_unlearn._files import atomically, prepare_folder
 from lightning_unlearn.audit._html import to_html
 from lightning_unlearn.audit._json import from_json, to_json
 from lightning_unlearn.audit._markdown import to_markdown
@@ -33,17 +32,7 @@ def check_writable(folder: Path | str) -> Path:
         ...     check_writable(Path(parent, "audits", "today")).is_dir()
         True
     """
-    path = Path(folder).expanduser()
-    probe = path / f".{uuid4().hex}.tmp"
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-        probe.touch()
-        probe.unlink()
-    except OSError as error:
-        raise ConfigurationError(
-            f"`folder` must be a folder that can be written to, found {path} ({error.strerror or error}). "
-            "Name another folder, or change its permissions."
-        ) from error
+    path = prepare_folder(folder)
     for name in NAMES:
         if (path / name).is_dir():
             raise ConfigurationError(

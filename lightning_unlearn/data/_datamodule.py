@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 from typing_extensions import override
 
-from lightning_unlearn.data._existing import check_splittable, loading_of
+from lightning_unlearn.data._existing import DELEGATED, check_splittable, loading_of
 from lightning_unlearn.data._sides import TwoSides
 from lightning_unlearn.data._split import ForgetChoice
 from lightning_unlearn.data._streams import Streams
@@ -27,12 +27,6 @@ Forget = AnyDataset | Tensor | AnyArray | list[bool] | list[int] | None
 ForgetClass = int | list[int] | None
 EvalData = AnyDataset | AnyLoader | None
 Collate = Callable[[list[Any]], Any] | None
-
-_DELEGATED = (
-    *("on_before_batch_transfer", "transfer_batch_to_device", "on_after_batch_transfer"),
-    *("val_dataloader", "test_dataloader", "predict_dataloader"),
-    *("state_dict", "load_state_dict", "on_exception"),
-)
 
 
 class UnlearningDataModule(TwoSides, L.LightningDataModule):
@@ -208,7 +202,7 @@ class _ExistingDataModule(UnlearningDataModule):
         self._split, self._streams = None, Streams(**given)
         self._prepared = False
         self._stages: set[str] = set()
-        for name in _DELEGATED:
+        for name in DELEGATED:
             if is_overridden(name, inner):
                 setattr(self, name, getattr(inner, name))
         self._offer(val, test)

@@ -6,6 +6,11 @@ from torch.utils.data import BatchSampler, DataLoader, IterableDataset, RandomSa
 
 from lightning_unlearn.errors import ConfigurationError
 
+DELEGATED = (  # hooks of a data module that one around it hands on
+    *("on_before_batch_transfer", "transfer_batch_to_device", "on_after_batch_transfer"),
+    *("val_dataloader", "test_dataloader", "predict_dataloader"),
+    *("state_dict", "load_state_dict", "on_exception"),
+)
 _REMEDY = "Pass two datasets instead: `UnlearningDataModule(retain_set, forget=forget_set)`."
 
 

@@ -7,6 +7,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 from typing_extensions import override
 
+from lightning_unlearn.data._checks import check_integer
 from lightning_unlearn.data._split import Split
 from lightning_unlearn.data._streams import SideName, Streams
 from lightning_unlearn.errors import ConfigurationError
@@ -59,6 +60,27 @@ class TwoSides:
             [3, 3]
         """
         return self._loader("retain")
+
+    def retrain_dataloader(self, seed: int) -> DataLoader[Any]:
+        """Make afresh the loader of a model that is trained from scratch on the retain set, on one device.
+
+        Unlike :meth:`retain_dataloader` it visits each sample once an epoch, whatever `epoch` says, and its last batch
+        is short. The order is a function of (seed, epoch), and not of the `seed` of the data module.
+
+        Args:
+            seed: Key of the order, ≥ 0.
+
+        Example:
+            >>> import torch
+            >>> from torch.utils.data import TensorDataset
+            >>> from lightning_unlearn import UnlearningDataModule
+            >>> data = UnlearningDataModule(TensorDataset(torch.arange(5)), forget=[1], batch_size=3)
+            >>> sorted(sample for [batch] in data.retrain_dataloader(seed=7) for sample in batch.tolist())
+            [0, 2, 3, 4]
+        """
+        check_integer("seed", seed, 0)
+        split, streams = self._ready()
+        return streams.retrain_loader(split, seed)
 
     def forget_dataloader(self) -> DataLoader[Any]:
         """Make afresh the loader of the forget side: the batches that training sees, in their order.

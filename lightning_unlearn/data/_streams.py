@@ -81,6 +81,18 @@ class Streams:
             dataset, batch_size=size, sampler=sampler, generator=torch.Generator(), **self._options()
         )
 
+    def retrain_loader(self, split: Split, seed: int) -> StreamLoader:
+        """Make a fresh loader of the retain side alone: each sample once an epoch, the last batch short."""
+        count = len(split.retain)  # type: ignore[arg-type]
+        size = self.size_of("retain")
+        sampler = CycleSampler(
+            split.retain, batch_size=size, steps=ceil(count / size), seed=seed, side="retrain"
+        )
+        sampler.num_samples = sampler.total_size = count
+        return StreamLoader(
+            split.retain, batch_size=size, sampler=sampler, generator=torch.Generator(), **self._options()
+        )
+
     def overfit_loader(self, split: Split, side: SideName, num_replicas: int = 1) -> DataLoader[Any]:
         """Make a loader in fixed order for Lightning's `overfit_batches`, as long as the shuffled one.
 

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from lightning_unlearn.demo._files import atomically
+from lightning_unlearn._files import atomically
 
 # Okabe and Ito's palette, which stays apart under the common colour-vision deficiencies.
 _CURVES = {

@@ -8,7 +8,7 @@ import torch
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from lightning_unlearn.demo._files import atomically
+from lightning_unlearn._files import atomically
 
 _RIGHT, _WRONG, _INK, _FAINT = "#0072B2", "#D55E00", "#222222", "#8A8A8A"
 _TILE, _GAP, _LABEL, _HEADING, _MARGIN = 0.74, 0.14, 0.30, 0.42, 0.3  # inches

@@ -6,14 +6,12 @@ import math
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, fields, is_dataclass
 from pathlib import Path
-from uuid import uuid4
 
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 from torch import Tensor
 
-from lightning_unlearn.demo._files import atomically
-from lightning_unlearn.errors import ConfigurationError
+from lightning_unlearn._files import atomically
 
 
 @dataclass(frozen=True)
@@ -94,38 +92,6 @@ def table(rows: Iterable[Row], title: str) -> Table:
             _tenths(row.speedup, " x"),
         )
     return made
-
-
-def prepare_folder(path: Path | str) -> Path:
-    """Make the output folder and prove that it can be written to, before any work is spent.
-
-    Args:
-        path: The folder; it and its parents are created where they are absent.
-
-    Returns:
-        The folder as a path.
-
-    Raises:
-        ConfigurationError: The folder cannot be made or written to.
-
-    Example:
-        >>> import tempfile
-        >>> with tempfile.TemporaryDirectory() as parent:
-        ...     prepare_folder(Path(parent, "unlearn-demo")).is_dir()
-        True
-    """
-    folder = Path(path).expanduser()
-    probe = folder / f".{uuid4().hex}.tmp"
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        probe.touch()
-        probe.unlink()
-    except OSError as error:
-        raise ConfigurationError(
-            f"The output folder must be writable, found {folder} ({error.strerror or error}). "
-            "Name another folder, or change its permissions."
-        ) from error
-    return folder
 
 
 def write_json(report: Mapping[str, object], path: Path | str) -> None:

@@ -19,11 +19,11 @@ from torch.utils.data import DataLoader, Subset
 
 import lightning_unlearn
 from lightning_unlearn import ForgettingMonitor, UnlearningStrategy
+from lightning_unlearn._files import atomically, prepare_folder
 from lightning_unlearn.demo._curves import accuracy_curves
-from lightning_unlearn.demo._files import atomically
 from lightning_unlearn.demo._grid import prediction_grid
 from lightning_unlearn.demo._model import DigitClassifier
-from lightning_unlearn.demo._report import Row, prepare_folder, table, write_csv, write_json
+from lightning_unlearn.demo._report import Row, table, write_csv, write_json
 from lightning_unlearn.demo._task import Task
 from lightning_unlearn.metrics.functional import membership_inference_accuracy
 

@@ -8,7 +8,8 @@ import pytest
 import torch
 from rich.console import Console
 
-from lightning_unlearn.demo._report import Row, prepare_folder, table, write_csv, write_json
+from lightning_unlearn._files import prepare_folder
+from lightning_unlearn.demo._report import Row, table, write_csv, write_json
 from lightning_unlearn.errors import ConfigurationError
 
 ROWS = [

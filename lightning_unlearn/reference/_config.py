@@ -1,0 +1,141 @@
+"""The recipe that a configuration of LightningCLI holds; needs jsonargparse."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from pydoc import locate
+from typing import Any
+
+import lightning as L
+from jsonargparse import Namespace
+from lightning.pytorch.cli import LightningCLI
+from typing_extensions import override
+
+from lightning_unlearn.data import UnlearningDataModule
+from lightning_unlearn.monitor import ForgettingMonitor
+from lightning_unlearn.reference._recipe import SHOW
+from lightning_unlearn.strategies import UnlearningStrategy
+
+_UNLEARNING = (UnlearningStrategy, ForgettingMonitor)
+# arguments of an UnlearningDataModule that a reference does not depend on, but through its samples
+_ELSEWHERE = (
+    *("forget", "forget_class", "forget_fraction", "forget_batch_size", "epoch", "seed", "test"),
+    *("num_workers", "pin_memory"),
+)
+
+
+class ReferenceCLI(LightningCLI):
+    """Parses what `fit` takes, and the options of `reference`; makes nothing until it is asked.
+
+    Args:
+        args: of the command line, or a configuration that was parsed before.
+    """
+
+    def __init__(self, args: list[str] | Namespace) -> None:
+        description = (
+            "Train models from scratch on the retain set alone, for comparison with an unlearned model."
+        )
+        super().__init__(
+            args=args,
+            run=False,
+            save_config_callback=None,
+            seed_everything_default=False,
+            parser_kwargs={"prog": "lightning-unlearn reference", "description": description},
+        )
+
+    @override
+    def add_arguments_to_parser(self, parser: Any) -> None:
+        of_fit = {"model", "train_dataloaders", "val_dataloaders", "datamodule"}
+        parser.add_method_arguments(
+            L.Trainer, "fit", skip=of_fit
+        )  # so that its files can be taken as they are
+        parser.add_argument("--original", type=str | None, help="Not used: references start from scratch.")
+        parser.add_argument("--count", type=int | None, help="Number of references; 5 without `--seeds`.")
+        parser.add_argument("--seeds", type=list[int] | None, help="Their seeds; 1, 2, ... by default.")
+        parser.add_argument(
+            "--processes", type=int | None, help="How many at a time; as many as there are cores by default."
+        )
+        parser.add_argument("--threads", type=int, default=1, help="Of torch in each process.")
+        parser.add_argument("--output", type=Path, default=Path("references"), help="Folder for them.")
+        parser.add_argument(
+            "--data_key",
+            type=str | None,
+            help="Name of the retain data, which are then not read for the key.",
+        )
+
+    @override
+    def parse_arguments(self, parser: Any, args: Any) -> None:
+        parse = parser.parse_object if isinstance(args, Namespace) else parser.parse_args
+        self.config = parse(args)
+        self.config["seed_everything"] = False  # each reference has a seed of its own
+
+    @override
+    def instantiate_classes(self) -> None:
+        """Later, one at a time."""
+
+    def make(self, *sections: str) -> Namespace:
+        """The objects of some sections of the configuration."""
+        known = {name: self.config[name] for name in sections if self.config.get(name) is not None}
+        instantiate = getattr(self.parser, "instantiate", None) or self.parser.instantiate_classes
+        made: Namespace = instantiate(Namespace(known))  # type: ignore[no-untyped-call]
+        return made
+
+
+class Configured:
+    """Recipe of a configuration.
+
+    Args:
+        config: as parsed.
+    """
+
+    def __init__(self, config: Namespace) -> None:
+        self._config = config
+        self._cli: ReferenceCLI | None = None
+
+    @override
+    def __getstate__(self) -> dict[str, Any]:
+        return {"_config": self._config, "_cli": None}
+
+    def data(self) -> L.LightningDataModule:
+        made: L.LightningDataModule = self._parsed().make("data").get("data")
+        return made
+
+    def module(self) -> L.LightningModule:
+        cli = self._parsed()
+        cli.config_init = cli.make("model", "optimizer", "lr_scheduler")
+        cli.model = cli.config_init.get("model")
+        cli._add_configure_optimizers_method_to_model(None)
+        module: L.LightningModule = cli.model
+        return module
+
+    def trainer(self) -> L.Trainer:
+        cli = self._parsed()
+        cli.config_init = cli.make("trainer")
+        return cli.instantiate_trainer()
+
+    def described(self, data: L.LightningDataModule) -> Any:
+        cli = self._parsed()
+        plain = json.loads(cli.parser.dump(cli.config, skip_none=False, format="json"))
+        sections = {
+            name: plain.get(name) for name in ("model", "data", "trainer", "optimizer", "lr_scheduler")
+        }
+        for name in SHOW:
+            sections["trainer"].pop(name, None)
+        callbacks = sections["trainer"].get("callbacks") or []
+        callbacks = callbacks if isinstance(callbacks, list) else [callbacks]
+        sections["trainer"]["callbacks"] = [c for c in callbacks if not _is(c["class_path"], _UNLEARNING)]
+        if isinstance(data, UnlearningDataModule):
+            for name in _ELSEWHERE:
+                sections["data"].get("init_args", {}).pop(name, None)
+        return sections
+
+    def _parsed(self) -> ReferenceCLI:
+        if self._cli is None:
+            self._cli = ReferenceCLI(self._config)
+        return self._cli
+
+
+def _is(class_path: str, classes: tuple[type, ...]) -> bool:
+    found = locate(class_path)
+    return isinstance(found, type) and issubclass(found, classes)
