@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import Any
 
@@ -57,7 +56,12 @@ class Measurement:
         return total + count * self._options.relearning_steps
 
     def __call__(self, progress: AuditProgress) -> Evidence:
-        """All of it."""
+        """All of it; random streams begin at the seed, and are put back."""
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(self._options.seed)
+            return self._all(progress)
+
+    def _all(self, progress: AuditProgress) -> Evidence:
         sides: dict[str, SideScores] = {}
         for name in sorted(self._loaders, key=lambda name: name == "retain"):  # the largest one last
             progress.say(name)
@@ -89,8 +93,7 @@ class Measurement:
 
         scorer = self._scorer(self._models.modules, self._layer)
         keep = name in ("forget", "retain")
-        with seeded(self._options.seed):
-            return scorer(name, self._loaders[name], check, compare=name != "retain", keep=keep)
+        return scorer(name, self._loaders[name], check, compare=name != "retain", keep=keep)
 
     def _scorer(self, models: Mapping[str, LightningModule], layer: str | None) -> Scorer:
         options = self._options
@@ -128,10 +131,9 @@ class Measurement:
             progress.step(work + len(self._loaders["forget"]))
             return SideScores.of_plain(known)
         scorer = self._scorer({name: treat().eval()}, None)
-        with seeded(self._options.seed):
-            scores = scorer(
-                "forget", self._loaders["forget"], lambda _: progress.step(), compare=False, keep=False
-            )
+        scores = scorer(
+            "forget", self._loaders["forget"], lambda _: progress.step(), compare=False, keep=False
+        )
         self._stages.keep(stage, scores.plain())
         return scores
 
@@ -159,8 +161,8 @@ class Measurement:
         )
         return {
             name: self._stages.once(
-                f"{name}, learning again",
-                lambda n=name: self._curve(n, batches, asked, progress),  # type: ignore[misc]
+                f"{name}, learning again, {self._samples}",
+                partial(self._curve, name, batches, asked, progress),
             )
             for name in self._models.modules
         }
@@ -203,11 +205,3 @@ def _first(loader: DataLoader[Any], samples: int) -> list[Any]:
         if len(batches) * size >= samples:
             break
     return batches
-
-
-@contextmanager
-def seeded(seed: int) -> Iterator[None]:
-    """Random streams that begin at `seed`, and are put back."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        yield

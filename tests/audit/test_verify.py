@@ -118,7 +118,8 @@ def test_a_file_that_would_run_code_is_refused_and_not_run(tmp_path, capsys):
     (tmp_path / "plain.pkl").write_bytes(pickle.dumps(Payload(), protocol=2))
     for name in ("bad.ckpt", "plain.pkl"):
         with pytest.raises(
-            ConfigurationError, match=r"must be a file of tensors and plain values, found .*Save the"
+            ConfigurationError,
+            match=r"must be a checkpoint that loads with `weights_only=True`, found .*Save the",
         ):
             read_weights(tmp_path / name)
     assert capsys.readouterr().out == ""
@@ -127,7 +128,7 @@ def test_a_file_that_would_run_code_is_refused_and_not_run(tmp_path, capsys):
 @pytest.mark.parametrize("content", [b"", b"PK\x03\x04 cut off", b"not weights"])
 def test_a_damaged_file_is_refused(tmp_path, content):
     (tmp_path / "a.ckpt").write_bytes(content)
-    with pytest.raises(ConfigurationError, match=r"`path` must be a file .*a\.ckpt"):
+    with pytest.raises(ConfigurationError, match=r"`path` must be a .*a\.ckpt"):
         read_weights(tmp_path / "a.ckpt")
 
 

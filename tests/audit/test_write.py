@@ -97,9 +97,7 @@ def test_names_of_files_that_are_no_unicode_are_written(tmp_path):
 def test_a_file_is_no_folder(tmp_path):
     (tmp_path / "file").write_text("")
     for folder in (tmp_path / "file", tmp_path / "file" / "below"):
-        with pytest.raises(
-            ConfigurationError, match=r"`folder` must be a folder that can be written to, found .*Name"
-        ):
+        with pytest.raises(ConfigurationError, match=r"The output folder must be writable, found .*Name"):
             check_writable(folder)
 
 

@@ -1,0 +1,298 @@
+"""The audit as a whole: what it writes, that it is the same twice, what it refuses, and that it goes on where it was."""
+
+import copy
+import json
+from dataclasses import replace
+
+import lightning as L
+import pytest
+import torch
+from torch.utils.data import DataLoader, Subset, TensorDataset
+
+from lightning_unlearn import UnlearningDataModule
+from lightning_unlearn.audit import audit, verify
+from lightning_unlearn.audit._json import to_json
+from lightning_unlearn.audit._measure import Measurement
+from lightning_unlearn.audit._stages import Stages
+from lightning_unlearn.errors import ConfigurationError
+
+SHORT = {"progress": False, "bits": (4,), "benign_epoch": False, "relearning_steps": 2, "permutations": 99}
+
+
+class Net(L.LightningModule):
+    def __init__(self, classes=3, width=4):
+        super().__init__()
+        self.body = torch.nn.Sequential(
+            torch.nn.Linear(4, width), torch.nn.BatchNorm1d(width), torch.nn.Dropout(0.5)
+        )
+        self.head = torch.nn.Linear(width, classes)
+
+    def forward(self, inputs):
+        return self.head(self.body(inputs).relu())
+
+
+def samples(count, seed, classes=3):
+    generator = torch.Generator().manual_seed(seed)
+    return TensorDataset(torch.randn(count, 4, generator=generator), torch.arange(count) % classes)
+
+
+def sides(classes=3):
+    return {
+        "forget": samples(40, 1, classes),
+        "retain": samples(90, 2, classes),
+        "test": samples(60, 3, classes),
+    }
+
+
+def net(seed):
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        return Net()
+
+
+def run(data=None, module=None, **arguments):
+    chosen = {"original": net(0), "unlearned": net(1), "references": [net(2), net(3)], **SHORT, **arguments}
+    return audit(module or Net(), sides() if data is None else data, **chosen)
+
+
+def without_time(report):
+    return to_json(replace(report, made={}))
+
+
+# ---- the same twice --------------------------------------------------------------------------------------------------
+def test_the_same_inputs_give_the_same_json():
+    first, second = run(), run()
+    assert without_time(first) == without_time(second)
+    assert first.made != {}
+
+
+def test_neither_order_nor_batches_matter():
+    """Down to the rounding of matrix products, whose order depends on the size of a batch."""
+    data = sides()
+    shuffled = {name: DataLoader(side, 7, shuffle=True) for name, side in data.items()}
+    whole = run(data, relearning_steps=0, batch_size=512)
+    parts = run(shuffled, relearning_steps=0)
+    assert [side.sha256 for side in parts.sides] == [side.sha256 for side in whole.sides]
+    for one, other in zip(whole.metrics, parts.metrics, strict=True):
+        for model, value in one.values.items():
+            assert other.values[model].value == pytest.approx(value.value, rel=1e-4, abs=1e-5), (
+                one.name,
+                model,
+            )
+    for one, other in zip(whole.tests, parts.tests, strict=True):
+        assert (one.name, one.rejected) == (other.name, other.rejected)
+        assert other.statistic == pytest.approx(one.statistic, rel=1e-3, abs=1e-4)
+
+
+def test_nothing_of_the_users_moves():
+    module, original = Net().train(), net(0)
+    before = copy.deepcopy(module.state_dict()), copy.deepcopy(original.state_dict())
+    stream = torch.random.get_rng_state()
+    run(module=module, original=original)
+    assert torch.equal(stream, torch.random.get_rng_state())
+    assert module.training
+    for state, model in zip(before, (module, original), strict=True):
+        assert all(torch.equal(state[name], now) for name, now in model.state_dict().items())
+    assert not module.body[0]._forward_pre_hooks
+    assert not module.head._forward_pre_hooks
+
+
+def test_a_changed_weight_and_a_changed_sample_are_other_digests(tmp_path):
+    run(output=tmp_path)
+    states = {name: net(seed).state_dict() for name, seed in (("original", 0), ("unlearned", 1))}
+    assert verify(tmp_path / "report.json", weights=states) == []
+    states["unlearned"]["head.bias"][0] += 1e-6
+    data = sides()
+    data["forget"].tensors[0][3, 0] += 1e-6
+    changed = run(data)
+    recorded = json.loads((tmp_path / "report.json").read_text())["sides"]
+    assert [now.sha256 == then["sha256"] for now, then in zip(changed.sides, recorded, strict=True)] == [
+        False,
+        True,
+        True,
+    ]
+    [difference] = verify(tmp_path / "report.json", weights=states)
+    assert "unlearned" in str(difference)
+
+
+def test_identifiers_can_be_the_users(tmp_path):
+    data = {name: TensorDataset(*side.tensors, torch.arange(len(side)) + 1000 * place)
+            for place, (name, side) in enumerate(sides().items())}  # fmt: skip
+
+    def predict(module, batch):
+        return module(batch[0]), batch[1]
+
+    run(data, output=tmp_path, predict=predict, identify=lambda batch: batch[2])
+    known = {"forget": map(str, range(40)), "retain": map(str, range(1000, 1090))}
+    assert (
+        verify(tmp_path / "report.json", weights={"original": net(0).state_dict()}, identifiers=known) == []
+    )
+
+
+# ---- interrupted -----------------------------------------------------------------------------------------------------
+def test_an_interrupted_audit_goes_on_where_it_was(tmp_path, monkeypatch):
+    undisturbed = run()
+    done = []
+    keep = Stages.keep
+
+    def stop(self, name, result):
+        keep(self, name, result)
+        done.append(name)
+        if len(done) == 6:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(Stages, "keep", stop)
+    with pytest.raises(KeyboardInterrupt):
+        run(output=tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == {".unfinished"}
+    again = []
+    monkeypatch.setattr(Stages, "keep", lambda self, name, result: again.append(name))
+    assert without_time(run(output=tmp_path)) == without_time(undisturbed)
+    assert not set(again) & set(done)
+    assert len(again) + len(done) == 8  # 4 models, one treatment and learning again
+    assert {path.name for path in tmp_path.iterdir()} == {"report.json", "report.md", "report.html"}
+
+
+@pytest.mark.parametrize("change", [{"seed": 1}, {"unlearned": net(7)}])
+def test_another_audit_begins_afresh(change, tmp_path, monkeypatch):
+    monkeypatch.setattr(Stages, "finish", lambda self: None)
+    run(output=tmp_path)
+    again = []
+    monkeypatch.setattr(Stages, "keep", lambda self, name, result: again.append(name))
+    run(output=tmp_path, **change)
+    assert len(again) == 8
+
+
+def test_other_samples_begin_afresh(tmp_path, monkeypatch):
+    monkeypatch.setattr(Stages, "finish", lambda self: None)
+    run(output=tmp_path)
+    again = []
+    monkeypatch.setattr(Stages, "keep", lambda self, name, result: again.append(name))
+    data = sides()
+    data["retain"].tensors[0][0] += 1
+    run(data, output=tmp_path)
+    assert len(again) == 8
+
+
+# ---- what it looks at ------------------------------------------------------------------------------------------------
+def test_each_side_is_read_once_for_all_models():
+    class Counted(torch.utils.data.Dataset):
+        def __init__(self, data):
+            self.data, self.count = data, 0
+
+        def __len__(self):
+            return len(self.data)
+
+        def __getitem__(self, index):
+            self.count += 1
+            return self.data[index]
+
+    data = {name: Counted(side) for name, side in sides().items()}
+    run(data, bits=(), relearning_steps=0)
+    assert [side.count for side in data.values()] == [40, 90, 60]
+
+
+def test_a_class_is_what_the_retain_set_has_none_of():
+    everything, test = samples(90, 2), samples(60, 3)
+    data = UnlearningDataModule(everything, forget_class=[1], test=test, batch_size=16)
+    report = run(data)
+    assert report.request == {"kind": "class", "classes": [1], "samples": 30, "unseen samples": 20}
+    accuracies = {m.side for m in report.metrics if m.name == "SideAccuracy"}
+    assert accuracies == {"forget", "retain", "test", "unseen"}
+    assert {side.name: side.samples for side in report.sides} == {"forget": 30, "retain": 60, "test": 60}
+
+
+def test_test_data_without_the_class_leave_membership_unknown():
+    test = samples(60, 3)
+    others = Subset(test, (test.tensors[1] != 1).nonzero().flatten().tolist())
+    report = run(
+        UnlearningDataModule(samples(90, 2), forget_class=1, test=others, batch_size=16), references=[]
+    )
+    assert "membership" not in {one.name for one in report.tests}
+    assert any("unseen samples of the forgotten class" in sentence for sentence in report.verdict.cannot_know)
+
+
+def test_no_metric_that_needs_a_reference_has_a_gap_without_one():
+    report = run(references=[])
+    assert report.verdict.name != "forgotten"
+    for metric in report.metrics:
+        assert (metric.gaps == {}) == (metric.target == "reference"), metric.name
+        assert metric.references is None
+
+
+def test_the_progress_bar_comes_to_its_end(monkeypatch):
+    steps, totals = [], []
+    call = Measurement.__call__
+
+    def watched(self, progress):
+        totals.append(self.batches())
+        monkeypatch.setattr(progress, "step", lambda count=1: steps.append(count))
+        return call(self, progress)
+
+    monkeypatch.setattr(Measurement, "__call__", watched)
+    run(benign_epoch=True)
+    assert sum(steps) == pytest.approx(
+        totals[0], abs=4
+    )  # the state before the first step of learning again, per model
+
+
+# ---- what it refuses -------------------------------------------------------------------------------------------------
+def overlapping(one, other):
+    data = sides()
+    joined = torch.utils.data.ConcatDataset([data[one], Subset(data[other], [5])])
+    return {**data, one: joined}
+
+
+def labelled(name, label):
+    data = sides()
+    data[name].tensors[1][2] = label
+    return data
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"data": {"forget": samples(5, 1)}}, r"`data` must have the sides `forget` and `retain`, .* found \['forget'\]"),
+        ({"data": {**sides(), "val": samples(5, 1)}}, "`data` must have the sides"),
+        ({"data": {**sides(), "forget": samples(0, 1)}}, "`forget` must hold at least one sample, found none"),
+        ({"data": L.LightningDataModule()}, "`data` must say which side is which, found LightningDataModule"),
+        ({"data": overlapping("retain", "forget")}, "`forget` and `retain` must not share samples, found 1 in both"),
+        ({"data": overlapping("test", "forget")}, "`forget` and `test` must not share samples, found 1 in both"),
+        ({"data": overlapping("test", "retain")}, "`test` and `retain` must not share samples, found 1 in both"),
+        ({"data": labelled("retain", 3)}, "The labels of `retain` must be between 0 and 2, found 0 to 3"),
+        ({"data": labelled("forget", -1)}, "The labels of `forget` must be between 0 and 2, found -1 to 2"),
+        ({"unlearned": Net(width=5)}, "`unlearned` must hold the weights of Net, found `body.0.weight` of shape"),
+        ({"unlearned": torch.nn.Linear(2, 2)}, "`unlearned` must hold the weights of Net, found 9 entries without a place in it, such as"),
+        ({"references": net(2)}, "`references` must be a list of models, found one Net"),
+        ({"references": [net(2), net(2)]}, "found that reference 2 has the weights of reference 1"),
+        ({"references": [net(1)]}, "found that reference 1 has the weights of unlearned"),
+        ({"references": [net(0)]}, "found that reference 1 has the weights of original"),
+        ({"original": "none.ckpt"}, "`original` must be a file with weights, found none.ckpt"),
+        ({"level": 0.7}, "`level` must be a probability above 0 and below 0.5, found 0.7"),
+        ({"level": True}, "`level` must be a probability"),
+        ({"bits": (1,)}, "`bits` must be integers from 2 to 16, found 1"),
+        ({"permutations": 10}, "`permutations` must be at least 40 for the level 0.05, found 10"),
+        ({"features": "tail"}, "`features` must name a layer of Net, found 'tail'"),
+        ({"identify": lambda batch: [1]}, "`identify` must return one identifier for each of the 40 samples"),
+        ({"predict": lambda module, batch: (module(batch[0])[:, :, None], batch[1])}, "`predict` must return logits"),
+    ],
+)  # fmt: skip
+def test_what_does_not_fit_is_refused_and_nothing_is_written(arguments, message, tmp_path):
+    with pytest.raises(ConfigurationError, match=message):
+        run(output=tmp_path / "audit", **arguments)
+    assert not list(tmp_path.rglob("report*"))
+
+
+def test_a_folder_that_cannot_be_written_to_is_refused_before_anything_is_measured(tmp_path, monkeypatch):
+    (tmp_path / "file").touch()
+    monkeypatch.setattr(Measurement, "__call__", lambda *_: pytest.fail("measured"))
+    with pytest.raises(ConfigurationError, match="must be writable"):
+        run(output=tmp_path / "file")
+
+
+def test_a_checkpoint_that_needs_pickle_is_refused(tmp_path):
+    torch.save(net(0), tmp_path / "a.ckpt")
+    with pytest.raises(
+        ConfigurationError, match="`original` must be a checkpoint that loads with `weights_only=True`"
+    ):
+        run(original=tmp_path / "a.ckpt")
