@@ -62,7 +62,8 @@ class MIAEfficacy(_MIAEfficacy):
 
     Args:
         score: what the attacker looks at: a function of logits (N, C) and labels (N,).
-        seed: of the subsampling of the larger group.
+        seed: of the subsampling of the larger group. If the other has few samples, such as 50, average over seeds: where there is
+            nothing to find, a single one may give about 0.6 on average, not 0.5.
         **kwargs: passed to `torchmetrics.Metric`.
 
     Raises:

@@ -232,6 +232,20 @@ def test_efficacy_does_not_see_the_order(seed, sizes):
     assert mia_efficacy(8 * retain, 8 * test, 8 * forget) == value
 
 
+def test_one_seed_leans_where_the_smaller_group_is_small_and_seeds_together_do_not():
+    def values(seeds):
+        rng = np.random.default_rng(0)
+        draws = (torch.from_numpy(1 - 0.02 * rng.beta(1, 3, 450)).split([50, 200, 200]) for _ in seeds)
+        return np.array(
+            [float(mia_efficacy(*draw, seed=seed)) for draw, seed in zip(draws, seeds, strict=True)]
+        )
+
+    leaning, together = values([0] * 400), values(range(400))
+    assert leaning.mean() == pytest.approx(0.59, abs=3.3 * float(leaning.std()) / 20)
+    assert leaning.mean() - 0.5 > 3.3 * leaning.std() / 20
+    assert abs(together.mean() - 0.5) < 3.3 * together.std() / 20
+
+
 def test_published_efficacy_depends_on_which_retained_samples_come_first():
     retain = torch.cat([torch.full((20,), 0.9), torch.full((20,), 0.1)])
     test, forget = torch.full((20,), 0.5), torch.full((5,), 0.8)
