@@ -147,6 +147,19 @@ def test_the_calls_inside_sentences_run():
     assert strategy.progress.step == len(retain)
 
 
+@pytest.mark.slow
+def test_the_audit_of_a_model_that_was_fine_tuned_finds_what_it_knows(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    shown: dict = {}
+    exec(with_("import audit"), shown)
+    assert shown["report"].verdict.name == "not forgotten"
+    assert {path.name for path in (tmp_path / "audit").iterdir()} == {
+        "report.html",
+        "report.json",
+        "report.md",
+    }
+
+
 def test_no_other_document_shows_code_that_is_not_run_here():
     """Adding a Python block to another document means adding it to the tests above."""
     assert [name for name, text in DOCUMENTS.items() if blocks(text, "python")] == RUN
@@ -169,9 +182,12 @@ def test_the_one_liners_are_what_ci_runs(mark):
 
 def test_every_shell_block_is_run_by_ci_or_by_the_tests_of_the_command_line():
     commands = blocks(README, "sh")
-    assert [command.count("\n") for command in commands] == [1, 1, 1]
+    assert [command.count("\n") for command in commands] == [1, 1, 1, 3]
     rest = [command for command in commands if not command.startswith("python3 -m venv")]
-    assert [command.split()[:2] for command in rest] == [["lightning-unlearn", "fit"]]  # test_cli.py
+    lines = [line for command in rest for line in command.splitlines()]
+    assert lines[0].startswith("lightning-unlearn fit ")  # test_cli.py
+    script = (ROOT / ".ci" / "run").read_text()
+    assert all(f".venv/bin/{line}" in script for line in lines[1:])
 
 
 @pytest.mark.parametrize("name", DOCUMENTS)

@@ -1,6 +1,7 @@
 """Many small classifiers of digits, trained at once: what a calibration needs hundreds of."""
 
 import math
+from functools import cache
 
 import lightning as L
 import torch
@@ -22,10 +23,17 @@ class Perceptron(L.LightningModule):
         return self.net(images)
 
 
+@cache
+def everything():
+    """All 1,797 digits, training and test."""
+    parts = [Digits(train=part) for part in (True, False)]
+    return torch.cat([part.images for part in parts]), torch.cat([part.targets for part in parts])
+
+
 def train(chosen, seed, epochs=30, batch_size=64, lr=0.05):
     """Train one model for each row of `chosen`, the indices of its training samples, shape (M, n); returns state dicts."""
-    digits = Digits(train=True)
-    images, labels = digits.images.flatten(1), digits.targets
+    images, labels = everything()
+    images = images.flatten(1)
     generator = torch.Generator().manual_seed(seed)
     count, size = chosen.shape
 

@@ -16,9 +16,9 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import numpy as np
 import torch
-from _pool import Perceptron, train
+from _pool import Perceptron, everything, train
 from scipy.stats import binomtest, kstest
-from torch.utils.data import Subset
+from torch.utils.data import TensorDataset
 
 from lightning_unlearn.audit._audit import judge
 from lightning_unlearn.audit._measure import Measurement
@@ -27,57 +27,47 @@ from lightning_unlearn.audit._options import Options
 from lightning_unlearn.audit._progress import AuditProgress
 from lightning_unlearn.audit._sides import loaders_of
 from lightning_unlearn.audit._stages import Stages
-from lightning_unlearn.demo import Digits
 
 LEVEL = 0.05
 SHARES = (0.0, 0.05, 0.1, 0.2, 0.5, 1.0)
 OPTIONS = Options(LEVEL, None, None, None, (8, 4), True, 30, 512, 2000, 1999, "cpu", 0)
 
 
-def request(number, labels):
-    """Which samples are to be forgotten: odd numbers a class, even ones a tenth at random."""
+def request(number):
+    """Forget, retain and test samples: odd numbers forget a class, even ones a tenth at random; a quarter is for testing.
+
+    All of it is drawn anew for every audit: a test set that all of them share would share its accidents.
+    """
+    _, labels = everything()
     generator = torch.Generator().manual_seed(number)
+    test, known = torch.randperm(len(labels), generator=generator).split(
+        [len(labels) // 4, len(labels) - len(labels) // 4]
+    )
     if number % 2:
-        return labels == int(torch.randint(10, (), generator=generator))
-    return torch.randperm(len(labels), generator=generator) < len(labels) // 10
+        forgotten = labels[known] == int(torch.randint(10, (), generator=generator))
+    else:
+        forgotten = torch.arange(len(known)) < len(known) // 10
+    return known[forgotten], known[~forgotten], test
 
 
-def models(numbers, labels, references, share, seed):
-    """For each audit: original, candidate and references."""
-    everything = torch.arange(len(labels))
-    requests = {number: request(number, labels) for number in numbers}
-    sizes = {int((~forget).sum()) for forget in requests.values()}
-    originals = dict(zip(numbers, train(everything.expand(len(numbers), -1), seed), strict=True))
-    found = {number: [originals[number]] for number in numbers}
-    for size in sizes:  # models with as many samples are trained together
-        group = [number for number in numbers if int((~requests[number]).sum()) == size]
-        retain = {number: (~requests[number]).nonzero().flatten() for number in group}
-        seen = [retain[number] for number in group for _ in range(references)]
-        trained = train(torch.stack(seen), seed + 1) if seen else []
-        for number, state in zip(np.repeat(group, references), trained, strict=True):
-            found[number].append(state)
-        if share == 0:
-            candidates = train(torch.stack([retain[number] for number in group]), seed + 2)
-        else:
-            rows = []
-            for number in group:
-                forget = requests[number].nonzero().flatten()
-                order = torch.randperm(len(forget), generator=torch.Generator().manual_seed(number))
-                rows.append(torch.cat([retain[number], forget[order[: max(1, round(share * len(forget)))]]]))
-            candidates = [train(row[None], seed + 2 + place)[0] for place, row in enumerate(rows)]
-        for number, state in zip(group, candidates, strict=True):
-            found[number].insert(1, state)
-    return requests, found
+def models(number, references, share, seed):
+    """Original, candidate and references of one audit."""
+    forget, retain, _ = request(number)
+    seen = forget[torch.randperm(len(forget), generator=torch.Generator().manual_seed(number))]
+    seen = seen[: max(1, round(share * len(forget)))] if share else seen[:0]
+    seed = 3 * number + 10_000 * seed
+    trained = train(retain.expand(references, -1), seed) if references else []
+    [original] = train(torch.cat([retain, forget])[None], seed + 1)
+    [candidate] = train(torch.cat([retain, seen])[None], seed + 2)
+    return original, candidate, trained
 
 
-def examine(forget, original, unlearned, references):
+def examine(number, original, unlearned, references):
     """One audit, without the report."""
-    everything, test = Digits(train=True), Digits(train=False)
-    indices = torch.arange(len(everything))
+    images, labels = everything()
     sides = {
-        "forget": Subset(everything, indices[forget].tolist()),
-        "retain": Subset(everything, indices[~forget].tolist()),
-        "test": test,
+        name: TensorDataset(images[rows], labels[rows])
+        for name, rows in zip(("forget", "retain", "test"), request(number), strict=True)
     }
     loaded = load_models(Perceptron(), original, unlearned, references)
     measure = Measurement(loaded, loaders_of(sides, OPTIONS.batch_size), OPTIONS, Stages(None, {}))
@@ -91,13 +81,7 @@ def rate(found, of):
 
 
 def run(numbers, references, share, seed):
-    labels = Digits(train=True).targets
-    requests, found = models(numbers, labels, references, share, seed)
-    return [examine(requests[number], *_split(found[number], references)) for number in numbers]
-
-
-def _split(states, references):
-    return states[0], states[1], states[2 : 2 + references]
+    return [examine(number, *models(number, references, share, seed)) for number in numbers]
 
 
 def summary(results):
@@ -159,7 +143,7 @@ def main():
         run(range(arguments.audits), arguments.references, 0.0, arguments.seed)
     )
     print(json.dumps({"with references": with_references}, indent=1), flush=True)
-    without, alone = summary(run(range(arguments.audits), 0, 0.0, arguments.seed + 100))
+    without, alone = summary(run(range(arguments.audits), 0, 0.0, arguments.seed + 1))
     print(json.dumps({"without references": without}, indent=1), flush=True)
     power = {}
     for references in (arguments.references, 0):
@@ -167,7 +151,7 @@ def main():
             name = f"{kind}, {references} references"
             numbers = range(10_000 + odd, 10_000 + odd + 2 * arguments.power, 2)
             for share in SHARES[1:]:
-                found, _ = summary(run(numbers, references, share, arguments.seed + 200))
+                found, _ = summary(run(numbers, references, share, arguments.seed + 2))
                 power.setdefault(name, {})[share] = found
                 print(
                     name,

@@ -230,7 +230,7 @@ def _verdict(
         accuracy_lost=max(_lost(side, baselines) for side in kept),
         unchanged=models.unchanged,
         answers=answers,
-        cannot_know=cannot_know(evidence, len(models.references), options),
+        cannot_know=cannot_know(evidence, tests, len(models.references), options),
     )
 
 

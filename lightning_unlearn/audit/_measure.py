@@ -92,8 +92,7 @@ class Measurement:
             progress.step()
 
         scorer = self._scorer(self._models.modules, self._layer)
-        keep = name in ("forget", "retain")
-        return scorer(name, self._loaders[name], check, compare=name != "retain", keep=keep)
+        return scorer(name, self._loaders[name], check, compare=name != "retain", keep=True)
 
     def _scorer(self, models: Mapping[str, LightningModule], layer: str | None) -> Scorer:
         options = self._options

@@ -11,6 +11,7 @@ import torch
 
 from lightning_unlearn import metrics as M
 from lightning_unlearn.audit import _intervals as intervals
+from lightning_unlearn.audit._blind import INPUTS
 from lightning_unlearn.audit._numbers import Evidence, features_of_classes
 from lightning_unlearn.audit._records import beside_references
 from lightning_unlearn.audit._report import Estimate, MetricRecord
@@ -189,7 +190,7 @@ def _compared(
 
 
 def _inside(evidence: Evidence, seed: int) -> Iterator[Measured]:
-    features = evidence.forget.features
+    features = {name: rows for name, rows in evidence.forget.features.items() if name != INPUTS}
     if features and len(next(iter(features.values()))) >= 4:
         yield Measured(
             "LinearCKA (to the original)",

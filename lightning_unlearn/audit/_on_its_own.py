@@ -7,12 +7,14 @@ import math
 import numpy as np
 from scipy.stats import norm
 
+from lightning_unlearn.audit._blind import INPUTS, blind_attack
 from lightning_unlearn.audit._numbers import Evidence
 from lightning_unlearn.audit._recognition import recognition
 from lightning_unlearn.audit._report import TestRecord
 from lightning_unlearn.audit._statistics import membership_test
 from lightning_unlearn.audit._table import SideScores
 
+KIND = "kind"
 TOLERANCE = 0.02  # loss of accuracy that is not called damage where nothing says what seeds do
 
 
@@ -32,7 +34,10 @@ def on_its_own(
         permutations: of the permutation tests.
         seed: of the permutations.
     """
-    found = _membership(evidence, model, level, permutations, seed)
+    kind = _same_kind(evidence, model, level, seed)
+    found = kind + _membership(
+        evidence, model, level, permutations, seed, of_one_kind=not any(test.rejected for test in kind)
+    )
     found += recognition(evidence, model, [], level)
     for name, side in (("retain", evidence.retain), ("test", evidence.test)):
         if side is not None and model != baseline:
@@ -40,8 +45,40 @@ def on_its_own(
     return found
 
 
+def _same_kind(evidence: Evidence, model: str, level: float, seed: int) -> list[TestRecord]:
+    """What the membership test takes for granted, tested without any model."""
+    if (
+        evidence.unseen is None
+        or not {INPUTS} <= evidence.forget.features.keys() & evidence.unseen.features.keys()
+    ):
+        return []
+    area, p_value = blind_attack(
+        evidence.forget.features[INPUTS], evidence.unseen.features[INPUTS], seed=seed
+    )
+    rejected = p_value <= level
+    says = (
+        f"An attack that never asks the model tells them apart (area under its curve {area:.2f}): the test of membership "
+        "would accuse a retrained model, too, and does not count."
+        if rejected
+        else f"An attack that never asks the model does not tell them apart (area under its curve {area:.2f})."
+    )
+    return [
+        TestRecord(
+            KIND,
+            model,
+            "Are the unseen samples of the kind of the forget set?",
+            "The forget set and the unseen samples are of one kind.",
+            area - 0.5,
+            p_value,
+            p_value,
+            rejected,
+            says,
+        )
+    ]
+
+
 def _membership(
-    evidence: Evidence, model: str, level: float, permutations: int, seed: int
+    evidence: Evidence, model: str, level: float, permutations: int, seed: int, *, of_one_kind: bool
 ) -> list[TestRecord]:
     if evidence.unseen is None:
         return []
@@ -54,12 +91,14 @@ def _membership(
     )
     records = []
     for name, (statistic, p_value) in tests.items():
-        rejected = p_value <= level
+        rejected = p_value <= level and of_one_kind
         direction = "more" if statistic > 0 else "less"
         says = (
             f"The forget set looks {direction} familiar to it than unseen samples of the same kind."
             if rejected
             else "No score tells the forget set from unseen samples of the same kind."
+            if of_one_kind
+            else "Nothing can be concluded: the unseen samples are not of the kind of the forget set."
         )
         records.append(
             TestRecord(

@@ -7,17 +7,9 @@ from dataclasses import dataclass
 
 from lightning_unlearn.audit._report import AuditReport, MetricRecord, TestRecord
 from lightning_unlearn.audit._text import interval, number, probability
+from lightning_unlearn.audit._verdict import SENTENCES
 
-MEANINGS = {
-    "forgotten": "No test at the stated level tells the model from one that was retrained without the forget set.",
-    "not forgotten": "The model still answers, or scores, as one that was trained on the forget set.",
-    "hidden": "The answers no longer show the forget set, but the inside of the model does.",
-    "revived": "What was forgotten comes back when the model is rounded, or trained a little more.",
-    "over-forgotten": "The forget set stands out by answers that are worse than those of a model that never saw it.",
-    "collapsed": "The model has lost most of what it should have kept.",
-    "damaged": "The forget set is gone, and a measurable part of what should have been kept went with it.",
-    "undecided": "The evidence does not suffice for any of the other answers.",
-}
+MEANINGS = SENTENCES
 NEEDS = "needs a reference"
 
 

@@ -10,6 +10,7 @@ import torch
 from lightning.pytorch import LightningModule
 from torch import Tensor
 
+from lightning_unlearn.audit._blind import INPUTS, sketched
 from lightning_unlearn.audit._features import inputs_of
 from lightning_unlearn.audit._identity import Identify, identifiers
 from lightning_unlearn.audit._statistics import Array
@@ -87,6 +88,9 @@ class Scorer:
                     columns.setdefault("features", {})[name] = (
                         seen[-1].float().nan_to_num(0.0, 0.0, 0.0).cpu().numpy()
                     )
+            inputs = sketched(batch, len(labels)) if keep else None
+            if inputs is not None:
+                columns.setdefault("features", {})[INPUTS] = inputs
             if compare and self._references:
                 columns["comparisons"] = {name: self._compared(name, logits) for name in self._models}
             rows.add(names, labels, answer.shape[1], columns)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 
+from lightning_unlearn.audit._on_its_own import KIND
 from lightning_unlearn.audit._report import TestRecord, Verdict, VerdictName
 
 COLLAPSE = 0.5  # share of the accuracy above chance whose loss is no mere damage
@@ -50,8 +51,9 @@ def decide(
         answers: whether all logits were finite.
         cannot_know: what the audit could not look at.
     """
-    rejected = {test.name: test for test in tests if test.rejected}
-    reasons = [test.finding for test in tests if test.rejected]
+    against = [test for test in tests if test.rejected and test.name != KIND]
+    rejected = {test.name: test for test in against}
+    reasons = [test.finding for test in against]
     name = _name(rejected, of_classes, accuracy_lost)
     if not answers:
         name, reasons = "collapsed", ["Some of its answers are not finite.", *reasons]
@@ -106,7 +108,7 @@ def _unless_blind(control: Sequence[TestRecord], references: int) -> tuple[Verdi
         return "undecided", [
             "Nothing was found against the model; only references can show that a retrained model would look the same."
         ]
-    told = [test for test in control if test.rejected and test.name not in ("retain", "test")]
+    told = [test for test in control if test.rejected and test.name not in ("retain", "test", KIND)]
     if not told:
         return "undecided", [
             "The same tests could not tell the original from the references either: they see too little here. More "

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from lightning_unlearn.audit._numbers import Evidence
+from lightning_unlearn.audit._on_its_own import KIND
 from lightning_unlearn.audit._options import Options
-from lightning_unlearn.audit._report import AttackRecord
+from lightning_unlearn.audit._report import AttackRecord, TestRecord
 
 
 def attacks(evidence: Evidence) -> list[AttackRecord]:
@@ -31,7 +34,9 @@ def attacks(evidence: Evidence) -> list[AttackRecord]:
     return [AttackRecord(name, what, not why_not, why_not or None) for name, what, why_not in found]
 
 
-def cannot_know(evidence: Evidence, references: int, options: Options) -> list[str]:
+def cannot_know(
+    evidence: Evidence, tests: Sequence[TestRecord], references: int, options: Options
+) -> list[str]:
     """What this audit could not look at."""
     found = []
     if references == 0:
@@ -42,6 +47,11 @@ def cannot_know(evidence: Evidence, references: int, options: Options) -> list[s
     if references == 1:
         found.append(
             "There is one reference: how much two of them differ by chance is not known, so gaps are not tested."
+        )
+    if any(test.name == KIND and test.rejected for test in tests):
+        found.append(
+            "The unseen samples are of another kind than the forget set, as a look at the inputs alone shows: whether it was "
+            "learned cannot be told from what it is. Hold out samples at random, or retrain references."
         )
     if evidence.unseen is None:
         kind = "class" if evidence.forgotten_classes else "kind"

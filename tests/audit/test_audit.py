@@ -212,6 +212,22 @@ def test_test_data_without_the_class_leave_membership_unknown():
     assert any("unseen samples of the forgotten class" in sentence for sentence in report.verdict.cannot_know)
 
 
+@pytest.mark.parametrize("moved", [0.0, 1.0])
+def test_unseen_samples_of_another_kind_accuse_nobody(moved):
+    """The model is sure of what lies far from the test data; a look at the inputs says why."""
+    data = sides()
+    data["test"].tensors[0].add_(3 * moved)
+    report = run(data, references=[])
+    kind, membership = report.tests[:2]
+    assert (kind.name, membership.name) == ("kind", "membership")
+    assert kind.rejected == bool(moved)
+    assert not membership.rejected
+    assert any("another kind" in sentence for sentence in report.verdict.cannot_know) == bool(moved)
+    if moved:
+        assert membership.p_value <= 0.05
+        assert report.verdict.name == "undecided"
+
+
 def test_no_metric_that_needs_a_reference_has_a_gap_without_one():
     report = run(references=[])
     assert report.verdict.name != "forgotten"
