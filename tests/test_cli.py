@@ -261,7 +261,7 @@ def test_fit_builds_the_callbacks_from_the_command_line(call, fits, original):
             Path("pickled"),
             "`--original` must be a checkpoint that loads with `weights_only=True`, found other.ckpt",
         ),
-        ([1, 2], "`--original` must hold the weights of DigitClassifier, found other ones in other.ckpt"),
+        ([1, 2], "`--original` must hold a state dict, found list in other.ckpt"),
         (DigitClassifier(width=4).state_dict(), "`--original` must hold the weights of DigitClassifier"),
     ],
 )
