@@ -127,9 +127,9 @@ def generator_against_references(
 ) -> list[TestRecord]:
     """Ask every question that can be asked, and correct for their number.
 
-    To the spread of the references is added what the choice of images alone makes of a fraction or of a distance (its own
-    spread is in theirs already, so that the level is kept with something to spare where seeds hardly differ), so that
-    references which never make the class are no infinitely sharp ones.
+    What the choice of images alone makes of a fraction or of a distance is added to the spread of the references: without it,
+    references that never make the class would take a single image for a difference. It is in their spread already, so that
+    false alarms are rarer than `level` where seeds hardly differ, and as frequent where they do.
 
     Args:
         evidence: what was measured.
