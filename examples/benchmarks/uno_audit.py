@@ -2,9 +2,9 @@
 
     python examples/benchmarks/uno_audit.py DATA [--references 3] [--epochs 10] [--output FOLDER]
 
-References are retrained without the digit, with other seeds; one more of them is audited. "ascent" is four steps on the
-forget loss, after which their runs count the digit as forgotten, and twenty; "fine-tuning" is 50 steps on the others. DATA is as in
-`uno_fidelity.py`; the scoring classifier is theirs, and no model here is trained with it.
+References are retrained without the digit, with other seeds; one more of them is audited. "ascent" is steps on the forget
+loss: four, after which their runs count the digit as forgotten, and twenty; "fine-tuning" is 50 steps on the other digits.
+DATA is as in `uno_fidelity.py`; the scoring classifier is theirs, and no model here is trained with it.
 """
 
 from __future__ import annotations
