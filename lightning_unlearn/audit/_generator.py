@@ -1,238 +1,221 @@
-"""What an audit finds in a generator: how much of the class is left, and whether the rest is as good as it was."""
+"""The audit of a generator: from models and data to a verdict."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from functools import partial
+from datetime import datetime, timezone
+from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from lightning.fabric import Fabric
+from lightning.pytorch import LightningModule
+from lightning.pytorch.loggers import Logger
+from rich.console import Console
+from torch import nn
 
-from lightning_unlearn.audit._generator_images import Sample, batches_of_images, image_grid
-from lightning_unlearn.audit._generator_records import metric_record, share
-from lightning_unlearn.audit._generator_tests import (
-    below_prior,
-    distance_above_references,
-    fraction_above_references,
-)
+from lightning_unlearn.audit._environment import environment
+from lightning_unlearn.audit._generator_bounds import beside_prior, generator_on_its_own
+from lightning_unlearn.audit._generator_evidence import GeneratorEvidence
+from lightning_unlearn.audit._generator_images import Sample
+from lightning_unlearn.audit._generator_measure import GeneratorMeasurement
+from lightning_unlearn.audit._generator_options import GeneratorOptions, PerSample
+from lightning_unlearn.audit._generator_records import generator_records
+from lightning_unlearn.audit._generator_tests import generator_against_references
+from lightning_unlearn.audit._generator_verdict import decide_generator
+from lightning_unlearn.audit._generator_words import generator_attacks, generator_cannot_know
+from lightning_unlearn.audit._identity import Identify
 from lightning_unlearn.audit._independence import check_independent
-from lightning_unlearn.audit._report import Estimate, MetricRecord, TestRecord
-from lightning_unlearn.errors import ConfigurationError
-from lightning_unlearn.metrics import (
-    ClassFraction,
-    FrechetDistance,
-    GeneratorPrecision,
-    GeneratorRecall,
-    KernelDistance,
-)
-from lightning_unlearn.metrics._extractor import Extractor
-from lightning_unlearn.metrics.functional import (
-    frechet_distance,
-    generator_precision,
-    generator_recall,
-    jackknife_interval,
-)
-from lightning_unlearn.metrics.functional._kernel_jackknife import kernel_distance_and_interval
-
-BLOCKS = 10  # of the jackknife
+from lightning_unlearn.audit._loading import Weights
+from lightning_unlearn.audit._loggers import log_figures
+from lightning_unlearn.audit._models import Models, load_models
+from lightning_unlearn.audit._progress import AuditProgress
+from lightning_unlearn.audit._report import AuditReport, Curves, TestRecord, Verdict
+from lightning_unlearn.audit._sides import Data, loaders_of
+from lightning_unlearn.audit._write import check_writable, write
 
 
-@dataclass(frozen=True)
-class GeneratorQuestions:
-    """What is asked of every generator.
+def audit_generator(
+    module: LightningModule,
+    data: Data,
+    *,
+    original: Weights,
+    unlearned: Weights,
+    references: Sequence[Weights] = (),
+    sample: Sample,
+    classifier: nn.Module,
+    classifier_name: str,
+    forget_class: int,
+    used_in_training: Iterable[Any] = (),
+    feature_extractor: nn.Module | None = None,
+    extractor_name: str | None = None,
+    losses: Mapping[str, PerSample] | None = None,
+    likelihoods: Mapping[str, PerSample] | None = None,
+    prior: float | None = None,
+    output: str | Path | None = None,
+    level: float = 0.05,
+    samples: int = 5000,
+    batch_size: int = 250,
+    bits: Sequence[int] = (8, 4),
+    shown: int = 10,
+    identify: Identify | None = None,
+    accelerator: str = "auto",
+    seed: int = 0,
+    loggers: Iterable[Logger] = (),
+    progress: bool = True,
+    console: Console | None = None,
+) -> AuditReport:
+    """Whether an unlearned generator can be told from one that was retrained without the class that it should forget.
 
-    Attributes:
-        sample: function of (module, n, generator) that returns n images (n, C, H, W); it draws its random numbers from the
-            generator, on the CPU, so that every model is given the same.
-        classifier: maps images to logits; none that any model was trained with.
-        classifier_name: what to call it.
-        forget_class: its index of the forgotten class.
-        prior: share of that class in the training data, between 0 and 1.
-        retained: batches of real retained images, as the sampled ones are: tensors, or sequences whose first element is one.
-        feature_extractor: for the distances; `None` for none of them.
-        extractor_name: what to call it; `None` for `InceptionFeatures`.
-        samples: how many images of each model.
-        batch_size: how many at once.
-        seed: of the random numbers.
-        level: of the tests, one at a time.
-        confidence: of the intervals.
-        shown: how many images of each model are shown.
-    """
+    A classifier that no model was trained with counts how often the class is made, as the weights are and rounded to few
+    bits; the other images are compared with real retained ones by their features; `losses` and `likelihoods` say how well
+    the models explain the samples of each side. With two references or more, each of these numbers of the unlearned model is
+    compared with theirs by Student's t for one more observation, corrected for the number of tests (Holm); the same is done
+    to the original: if it cannot be told from the references, nothing is concluded.
 
-    sample: Sample
-    classifier: nn.Module
-    classifier_name: str
-    forget_class: int
-    prior: float
-    retained: Iterable[Any]
-    feature_extractor: nn.Module | None = None
-    extractor_name: str | None = None
-    samples: int = 5000
-    batch_size: int = 250
-    seed: int = 0
-    level: float = 0.05
-    confidence: float = 0.95
-    shown: int = 10
+    That the class is made less often than the data have it is necessary, and no test of a retrained model: a bound beside the
+    tests. Without references, or with one, there are bounds only, also against the original, and the verdict is never
+    `forgotten`. `collapsed` begins half of the way from the images of references to a generator that makes one image only.
 
-    def __post_init__(self) -> None:
-        fit = {
-            "`prior` must be between 0 and 1": (0 < self.prior < 1, self.prior),
-            "`level` must be between 0 and 1": (0 < self.level < 1, self.level),
-            "`confidence` must be between 0 and 1": (0 < self.confidence < 1, self.confidence),
-            f"`samples` must be at least {2 * BLOCKS}": (self.samples >= 2 * BLOCKS, self.samples),
-            "`batch_size` must be at least 1": (self.batch_size >= 1, self.batch_size),
-            "`shown` must be between 1 and `batch_size`": (1 <= self.shown <= self.batch_size, self.shown),
-        }
-        wrong = [f"{rule}, found {value}. Change it." for rule, (holds, value) in fit.items() if not holds]
-        if wrong:
-            raise ConfigurationError("\n".join(wrong))
-
-
-@dataclass(frozen=True)
-class GeneratorFindings:
-    """What was found, for the report.
-
-    Attributes:
-        metrics: every metric for every model.
-        tests: of the unlearned model and its variants; not corrected for their number.
-        control: the same of the original.
-        images: for `Curves.images`: by title, `png` (base64) and `description`.
-        false_alarms: share of the real retained images that the classifier takes for the class.
-    """
-
-    metrics: Sequence[MetricRecord]
-    tests: Sequence[TestRecord]
-    control: Sequence[TestRecord]
-    images: Mapping[str, Mapping[str, str]]
-    false_alarms: Estimate
-
-
-def audit_generators(
-    models: Mapping[str, nn.Module], questions: GeneratorQuestions, *, used_in_training: Iterable[Any] = ()
-) -> GeneratorFindings:
-    """Evaluate every generator on the same random numbers; images exist one batch at a time, features are kept.
+    Source: the fraction of the class is from Fan et al., "SalUn", ICLR 2024; its bound by the prior, the comparison with the
+    spread of references and the control are ours.
 
     Args:
-        models: by name, as in `ModelRecord`: `original`, `unlearned`, `reference 1`, …, variants.
-        questions: what is asked.
-        used_in_training: strategy, objective, modules; see :func:`check_independent`. The models are looked into anyway.
+        module: gives the architecture, and the transfer hooks; its own weights do not matter, and it stays as it is.
+        data: an `UnlearningDataModule`, or data sets or loaders by name: `forget`, `retain`, and if there are any `test` and
+            `unseen`; batches are images (N, C, H, W) and labels (N,), and what `losses` take. Without augmentation.
+        original: weights before unlearning: a checkpoint, a state dict, or a module.
+        unlearned: weights to be judged.
+        references: weights of models retrained without the class, with different seeds; three or more see more than two.
+        sample: function of (module, n, generator) that returns n images as the data are; it draws its random numbers from
+            the generator, on the CPU, so that every model is given the same.
+        classifier: maps images to logits; none that any model was trained with. It stays on its device.
+        classifier_name: what to call it.
+        forget_class: the class, as the classifier and the labels number it.
+        used_in_training: what the unlearning was done with: strategy, objective, modules; the classifier must not be in it.
+        feature_extractor: network in whose features images are compared, for instance `InceptionFeatures`; `None` for the
+            classifier's logits.
+        extractor_name: what to call it; `None` for `InceptionFeatures`, which has its name.
+        losses: by name, functions of (module, batch) that return one number for each sample, small if the model explains it
+            well: an error of reconstruction.
+        likelihoods: the same, large if the model explains it well: an ELBO.
+        prior: share of the class in the training data; `None` to count it in the forget and the retain set.
+        output: folder for `report.json`, `report.md` and `report.html`.
+        level: largest probability of a false alarm, in (0, 0.5).
+        samples: images of each model, and at most so many real ones of each side.
+        batch_size: of images, and for sides that are data sets without a loader.
+        bits: numbers of bits, 2 to 16, to which weights are rounded to see whether the class comes back.
+        shown: images of each model in the report.
+        identify: function of a batch that returns an identifier for each sample; `None` for the SHA-256 of its content.
+        accelerator: where to compute, as the Trainer's: `auto`, `cpu`, `gpu`, ...
+        seed: of whatever is drawn.
+        loggers: TensorBoard and Weights & Biases get the figures: `trainer.loggers`.
+        progress: whether to show a progress bar, on standard error.
+        console: where else to show it.
+
+    Returns:
+        The report, which has also been written if there is an `output`.
 
     Raises:
-        ConfigurationError: there is no model; the classifier was a training signal; `sample` or `retained` do not give
-            images.
-        ValueError: a network has no name, or what it returns does not fit.
+        ConfigurationError: a model, a side or an argument does not fit, or the classifier was a training signal; before
+            anything is written.
+
+    Example:
+        >>> import lightning as L, torch
+        >>> from torch.utils.data import TensorDataset
+        >>> from lightning_unlearn.audit import audit_generator
+        >>> class Decoder(L.LightningModule):
+        ...     def __init__(self):
+        ...         super().__init__()
+        ...         self.layer = torch.nn.Linear(4, 4)
+        ...     def forward(self, latents):
+        ...         return self.layer(latents).sigmoid().view(-1, 1, 2, 2)
+        >>> def sample(module, count, generator):
+        ...     return module(torch.randn(count, 4, generator=generator))
+        >>> images, labels = torch.rand(90, 1, 2, 2), torch.arange(90) % 3
+        >>> sides = {"forget": labels == 1, "retain": labels != 1}
+        >>> data = {name: TensorDataset(images[of], labels[of]) for name, of in sides.items()}
+        >>> trained = Decoder()
+        >>> report = audit_generator(
+        ...     trained, data, original=trained, unlearned=trained, sample=sample, samples=100, progress=False,
+        ...     classifier=torch.nn.Flatten(), classifier_name="brightest pixel", forget_class=1,
+        ... )  # fmt: skip
+        >>> report.verdict.name, report.verdict.reasons[0]
+        ('not forgotten', 'Its weights are those of the original: nothing was done.')
     """
-    if not models:
-        raise ConfigurationError("`models` must hold at least one generator, found none. Pass them by name.")
-    check_independent(questions.classifier, *models.values(), *used_in_training)
-    ask = questions
-    extractor = None
-    if ask.feature_extractor is not None:
-        extractor = Extractor(ask.feature_extractor, ask.extractor_name)
-    alarms, real = _seen(_real(ask.retained), ask, extractor)
-    if alarms.count < 2 * BLOCKS:
-        raise ConfigurationError(
-            f"`retained` must have at least {2 * BLOCKS} images, found {int(alarms.count)}. Pass more, best as many as `samples`."
-        )
-    counts: dict[str, int] = {}
-    shown: dict[str, Tensor] = {}
-    distances: dict[str, dict[str, Estimate]] = {}
-    for name, module in models.items():
-        images = batches_of_images(ask.sample, module, ask.samples, ask.batch_size, ask.seed)
-        fraction, features = _seen(images, ask, extractor, shown=shown, name=name)
-        counts[name] = int(fraction.hits)
-        if features is not None and real is not None:
-            distances[name] = _fidelity(features, real, ask.confidence)
-    of_fraction = {name: share(hits, ask.samples, ask.confidence) for name, hits in counts.items()}
-    metrics = [metric_record(alarms, "forget", of_fraction, ask.confidence)]
-    for kind in (FrechetDistance, KernelDistance, GeneratorPrecision, GeneratorRecall):
-        if distances and ask.feature_extractor is not None:
-            metric = kind(ask.feature_extractor, ask.extractor_name)
-            values = {name: found[kind.__name__] for name, found in distances.items()}
-            metrics.append(metric_record(metric, "retain", values, ask.confidence))
-    rate = float(alarms.compute())
-    tests = _tests(counts, metrics[1:2], ask, rate)
-    return GeneratorFindings(
-        metrics=metrics,
-        tests=[test for test in tests if test.model != "original"],
-        control=[test for test in tests if test.model == "original"],
-        images={"Images from the same random numbers": _figure(shown)},
-        false_alarms=share(int(alarms.hits), int(alarms.count), ask.confidence),
+    start = time.perf_counter()
+    options = GeneratorOptions(
+        sample, classifier, classifier_name, forget_class, feature_extractor, extractor_name, losses or {},
+        likelihoods or {}, prior, level, samples, batch_size, tuple(bits), shown, identify, accelerator, seed,
+    )  # fmt: skip
+    loaders = loaders_of(data, batch_size)
+    models = load_models(module, original, unlearned, references)
+    check_independent(classifier, module, *models.modules.values(), *used_in_training)
+    folder = None if output is None else check_writable(output)
+    device = Fabric(accelerator=accelerator, devices=1).device
+    measure = GeneratorMeasurement(models.on(device).modules, loaders, options)
+    with AuditProgress(measure.batches(), show=progress, console=console) as bar:
+        evidence = measure(bar)
+        bar.say("metrics")
+        report = _report(models, evidence, options, device=device, start=start)
+    if folder is not None:
+        write(report, folder)
+    log_figures(report, loggers)
+    return report
+
+
+def judge_generator(
+    models: Models, evidence: GeneratorEvidence, options: GeneratorOptions
+) -> tuple[Verdict, list[TestRecord], list[TestRecord]]:
+    """The verdict, the tests of the unlearned model, and those of the original."""
+    tests, control = (_tests(models, evidence, options, name) for name in ("unlearned", "original"))
+    verdict = decide_generator(
+        tests,
+        control,
+        evidence,
+        models.references,
+        level=options.level,
+        unchanged=models.unchanged,
+        cannot_know=generator_cannot_know(evidence, options, len(models.references)),
     )
-
-
-def _real(batches: Iterable[Any]) -> Iterable[Tensor]:
-    for batch in batches:
-        images = batch[0] if isinstance(batch, Sequence) and batch else batch
-        if not isinstance(images, Tensor):
-            raise ConfigurationError(
-                f"`retained` must give batches of images, found {type(images).__name__}. Pass tensors, or sequences whose first "
-                "element is one."
-            )
-        yield images
-
-
-def _seen(
-    batches: Iterable[Tensor],
-    ask: GeneratorQuestions,
-    extractor: Extractor | None,
-    *,
-    shown: dict[str, Tensor] | None = None,
-    name: str = "",
-) -> tuple[ClassFraction, Tensor | None]:
-    """One pass: how many are of the class, and the features of all; the first few images into `shown`."""
-    fraction = ClassFraction(ask.classifier, ask.forget_class, ask.classifier_name)
-    features = []
-    for images in batches:
-        fraction.update(images)
-        if extractor is not None:
-            features.append(extractor(images).cpu())
-        if shown is not None:
-            shown.setdefault(name, images[: ask.shown].cpu().clone())
-    return fraction, torch.cat(features) if features else None
-
-
-def _fidelity(features: Tensor, real: Tensor, confidence: float) -> dict[str, Estimate]:
-    distance = partial(frechet_distance, reference_features=real)
-    bounds = jackknife_interval(distance, features, level=confidence, blocks=BLOCKS)
-    kernel = kernel_distance_and_interval(features, real, level=confidence, blocks=BLOCKS)
-    precision, recall = generator_precision(features, real), generator_recall(features, real)
-    return {
-        "FrechetDistance": Estimate(float(distance(features)), *map(float, bounds)),
-        "KernelDistance": Estimate(*map(float, kernel)),
-        "GeneratorPrecision": share(round(float(precision) * len(features)), len(features), confidence),
-        "GeneratorRecall": share(round(float(recall) * len(real)), len(real), confidence),
-    }
-
-
-def _figure(shown: Mapping[str, Tensor]) -> dict[str, str]:
-    columns = max(len(images) for images in shown.values())
-    return {
-        "png": image_grid(shown),
-        "description": f"{columns} images of each model, one row for each: {', '.join(shown)}. A column has what the models make "
-        "of the same random numbers.",
-    }
+    return verdict, tests, control
 
 
 def _tests(
-    counts: Mapping[str, int], frechet: Sequence[MetricRecord], ask: GeneratorQuestions, false_alarms: float
+    models: Models, evidence: GeneratorEvidence, options: GeneratorOptions, model: str
 ) -> list[TestRecord]:
-    references = [name for name in counts if name.startswith("reference")]
-    found = []
-    for name in counts:
-        if name in references:
-            continue
-        found.append(below_prior(name, counts[name], ask.samples, ask.prior, ask.level, false_alarms))
-        if references:
-            of_references = [counts[reference] for reference in references]
-            found.append(fraction_above_references(name, counts[name], ask.samples, of_references, ask.level))
-        for record in frechet if references else ():
-            others = [record.values[reference] for reference in references]
-            found.append(
-                distance_above_references(
-                    record.name, name, record.values[name], others, BLOCKS - 1, ask.confidence, ask.level
-                )
-            )
-    return found
+    references, level = models.references, options.level
+    found = beside_prior(evidence, model, references, level)
+    if len(references) >= 2:
+        return found + generator_against_references(evidence, model, references, level)
+    baseline = references[0] if references else "original"
+    return found + generator_on_its_own(evidence, model, baseline, level)
+
+
+def _report(
+    models: Models,
+    evidence: GeneratorEvidence,
+    options: GeneratorOptions,
+    *,
+    device: torch.device,
+    start: float,
+) -> AuditReport:
+    verdict, tests, control = judge_generator(models, evidence, options)
+    return AuditReport(
+        verdict=verdict,
+        request={"kind": "generator", "classes": [options.forget_class], "prior": evidence.prior},
+        sides=evidence.sides,
+        models=models.records,
+        metrics=generator_records(evidence, options, models.references),
+        tests=tests,
+        control=control,
+        attacks=generator_attacks(evidence),
+        curves=Curves(images=evidence.images),
+        configuration=options.configuration(),
+        environment=environment(device),
+        made={
+            "at": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+            "seconds": round(time.perf_counter() - start, 1),
+        },
+    )

@@ -39,17 +39,41 @@ def batches_of_images(
         yield images.detach()
 
 
+def shown_images(first: Mapping[str, Tensor], of_class: Mapping[str, Tensor]) -> dict[str, dict[str, str]]:
+    """Both grids of the report: what models make of the same random numbers, and what they make of the class.
+
+    Args:
+        first: by model, its first images.
+        of_class: by model, the first that the classifier takes for the class; none of some models.
+    """
+    found = {
+        "Images from the same random numbers": {
+            "png": image_grid(first),
+            "description": f"{_columns(first)} images of each model, one row for each: {', '.join(first)}. A column has what the "
+            "models make of the same random numbers.",
+        }
+    }
+    if any(len(images) for images in of_class.values()):
+        counted = ", ".join(f"{name} {len(images)}" for name, images in of_class.items())
+        found["Images that the classifier takes for the class"] = {
+            "png": image_grid(of_class),
+            "description": f"The first images of each model that the classifier takes for the class, at most {_columns(of_class)}: "
+            f"{counted}.",
+        }
+    return found
+
+
 def image_grid(rows: Mapping[str, Tensor]) -> str:
     """PNG in base64, the same bytes for the same images: one row for each model, one column for each image.
 
     Args:
         rows: by the model's name, images (N, C, H, W) or (N, H, W), uint8 or between 0 and 1; what is beyond is cut off.
     """
-    columns = max(len(images) for images in rows.values())
+    columns = _columns(rows)
     figure = Figure(figsize=(1.2 + 0.7 * columns, 0.8 * len(rows)), layout="constrained")
     axes = figure.subplots(len(rows), columns, squeeze=False)
     for line, (name, images) in zip(axes, rows.items(), strict=True):
-        for place, image in zip(line, _pixels(images), strict=False):
+        for place, image in zip(line, _pixels(images) if len(images) else (), strict=False):
             place.imshow(image.squeeze(-1).numpy(), cmap="gray", vmin=0, vmax=1, interpolation="nearest")
         for place in line:
             place.set(xticks=[], yticks=[])
@@ -60,14 +84,26 @@ def image_grid(rows: Mapping[str, Tensor]) -> str:
     return base64.b64encode(stream.getvalue()).decode()
 
 
+def check_shape(argument: str, images: Tensor) -> None:
+    """Raise if images cannot be shown, before much has been computed.
+
+    Raises:
+        ConfigurationError: they cannot.
+    """
+    if images.ndim != 3 and not (images.ndim == 4 and images.shape[1] in (1, 3)):
+        raise ConfigurationError(
+            f"`{argument}` must give images (N, C, H, W) of 1 or 3 channels, or (N, H, W), found {tuple(images.shape)}. Reshape "
+            "them, and let the classifier flatten."
+        )
+
+
+def _columns(rows: Mapping[str, Tensor]) -> int:
+    return max(len(images) for images in rows.values())
+
+
 def _pixels(images: Tensor) -> Tensor:
     """(N, H, W, C) between 0 and 1."""
     pixels = images.detach().cpu()
     pixels = pixels.float() / 255 if pixels.dtype == torch.uint8 else pixels.float().clamp(0, 1)
     pixels = pixels[:, None] if pixels.ndim == 3 else pixels
-    if pixels.ndim != 4 or pixels.shape[1] not in (1, 3):
-        raise ConfigurationError(
-            f"`sample` must return images (N, C, H, W) of 1 or 3 channels, or (N, H, W), found {tuple(images.shape)}. Reshape "
-            "them, and let the classifier flatten."
-        )
     return pixels.permute(0, 2, 3, 1)

@@ -2,55 +2,92 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping, Sequence
-from itertools import combinations
+from collections.abc import Iterator, Mapping, Sequence
 
-import numpy as np
-from scipy.stats import t
+from lightning_unlearn.audit import _intervals as intervals
+from lightning_unlearn.audit._generator_evidence import GeneratorEvidence
+from lightning_unlearn.audit._generator_options import GeneratorOptions
+from lightning_unlearn.audit._generator_seen import share
+from lightning_unlearn.audit._records import beside_references
+from lightning_unlearn.audit._report import Estimate, MetricRecord
+from lightning_unlearn.metrics import (
+    ClassFraction,
+    FrechetDistance,
+    GeneratorPrecision,
+    GeneratorRecall,
+    KernelDistance,
+    UnlearningMetric,
+)
+from lightning_unlearn.metrics._extractor import Extractor
 
-from lightning_unlearn.audit._report import Estimate, MetricRecord, Seeds
-from lightning_unlearn.metrics._image_metric import ImageMetric
-from lightning_unlearn.metrics.functional import proportion_interval
+_DISTANCES = (FrechetDistance, KernelDistance, GeneratorPrecision, GeneratorRecall)
 
 
-def share(hits: int, trials: int, confidence: float) -> Estimate:
-    """A share of samples with its Clopper–Pearson interval."""
-    low, high = proportion_interval(hits, trials, level=confidence)
-    return Estimate(hits / trials, float(low), float(high))
+def generator_records(
+    evidence: GeneratorEvidence, options: GeneratorOptions, references: Sequence[str]
+) -> list[MetricRecord]:
+    """Every metric for every model.
+
+    Args:
+        evidence: what was measured.
+        options: of the audit.
+        references: names of the models that are references.
+    """
+    return [
+        *_fractions(evidence, options, references),
+        *_fidelity(evidence, options.extractor(), references),
+        *_values(evidence, references),
+    ]
 
 
-def metric_record(
-    metric: ImageMetric, side: str, values: Mapping[str, Estimate], confidence: float
+def _fractions(
+    evidence: GeneratorEvidence, options: GeneratorOptions, references: Sequence[str]
+) -> Iterator[MetricRecord]:
+    metric = ClassFraction(options.classifier, options.forget_class, options.classifier_name)
+    for treatment, hits in {"": evidence.hits, **evidence.treated}.items():
+        values = {model: share(count, evidence.trials, evidence.confidence) for model, count in hits.items()}
+        name = f"ClassFraction[{metric.label}]" + (f" {treatment}" if treatment else "")
+        yield _record(name, "forget", ClassFraction, values, references, evidence.confidence)
+
+
+def _fidelity(
+    evidence: GeneratorEvidence, extractor: Extractor, references: Sequence[str]
+) -> Iterator[MetricRecord]:
+    for kind in _DISTANCES:
+        metric = kind(extractor.module, None if extractor.standard else extractor.name)
+        values = evidence.fidelity[kind.__name__]
+        yield _record(
+            f"{kind.__name__}[{metric.label}]", "retain", kind, values, references, evidence.confidence
+        )
+
+
+def _values(evidence: GeneratorEvidence, references: Sequence[str]) -> Iterator[MetricRecord]:
+    for measure in evidence.measures:
+        for side, by_model in evidence.values[measure.name].items():
+            values = {
+                model: intervals.mean(numbers, evidence.confidence) for model, numbers in by_model.items()
+            }
+            name = f"{measure.metric.__name__}[{measure.name}]"
+            yield _record(name, side, measure.metric, values, references, evidence.confidence)
+
+
+def _record(
+    name: str,
+    side: str,
+    metric: type[UnlearningMetric],
+    values: Mapping[str, Estimate],
+    references: Sequence[str],
+    confidence: float,
 ) -> MetricRecord:
-    """What a metric says of itself and of every model; models whose names begin with `reference` are references."""
-    kind = type(metric)
-    references = _seeds([values[name].value for name in values if name.startswith("reference")], confidence)
-    mean = references.mean if references is not None else None
-    target = kind.target if isinstance(kind.target, float) else mean
-    others = [name for name in values if not name.startswith("reference")]
-    return MetricRecord(
-        name=f"{kind.__name__}[{metric.label}]",
-        side=side,
-        measures=kind.measures,
-        target=kind.target,
-        higher_is_better=kind.higher_is_better,
-        citation=kind.citation,
-        bounds=(kind.plot_lower_bound, kind.plot_upper_bound),
-        values=values,
-        references=references,
-        gaps={} if target is None else {name: values[name].value - target for name in others},
+    return beside_references(
+        name,
+        side,
+        metric.measures,
+        metric.target,
+        metric.higher_is_better,
+        metric.citation,
+        (metric.plot_lower_bound, metric.plot_upper_bound),
+        values,
+        references,
+        confidence,
     )
-
-
-def _seeds(values: Sequence[float], confidence: float) -> Seeds | None:
-    """Mean of the references, Student's interval for one more of them, and how far two of them are apart on average."""
-    if not values:
-        return None
-    count, mean = len(values), float(np.mean(values))
-    if count == 1:
-        return Seeds(1, mean, None, None, None)
-    spread = float(np.std(values, ddof=1)) * math.sqrt(1 + 1 / count)
-    half = float(t.ppf((1 + confidence) / 2, count - 1)) * spread
-    gap = float(np.mean([abs(a - b) for a, b in combinations(values, 2)]))
-    return Seeds(count, mean, mean - half, mean + half, gap)

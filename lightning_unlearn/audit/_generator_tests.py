@@ -1,136 +1,187 @@
-"""Tests of a generator: is there less of the class than in the data, and more than references have?"""
+"""Tests with several references: is the generator one of them?"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import norm, t
+from scipy.stats import t
 
-from lightning_unlearn.audit._report import Estimate, TestRecord
-from lightning_unlearn.metrics.functional import prior_test
+from lightning_unlearn.audit._generator_evidence import GeneratorEvidence
+from lightning_unlearn.audit._generator_options import BLOCKS, Measure
+from lightning_unlearn.audit._report import TestRecord
+from lightning_unlearn.audit._statistics import Alternative, holm, outlier_test
+
+FRACTION, FIDELITY = "class fraction", "fidelity"
+FORGET, KEPT = "forget: ", ("retain: ", "test: ")  # a name begins with one of these, the measure follows
+
+_RESOLUTION = 1e-3  # a thousandth of a loss is no damage
 
 
-def below_prior(
-    model: str, hits: int, trials: int, prior: float, level: float, false_alarms: float
-) -> TestRecord:
-    """Whether the class is generated less often than it is in the training data: not that it is gone."""
-    ratio, p_value = (float(number) for number in prior_test(hits, trials, prior))
-    rejected = p_value < level
-    less = "less often than" if rejected else "not clearly less often than"
-    return TestRecord(
-        name="class fraction below prior",
-        model=model,
-        question="Is the class generated less often than it is in the training data?",
-        null="The class is generated as often as it is in the training data, or more often: what a model that has not "
-        "forgotten may do. Rejecting it is necessary for forgetting, and not enough.",
-        statistic=ratio,
-        p_value=p_value,
-        adjusted=None,
-        rejected=rejected,
-        finding=f"The class is generated {less} it is in the training data: {hits} of {trials} images "
-        f"({100 * hits / trials:.2f} %), {ratio:.2f} times its share of {100 * prior:.2f} %. Of real retained images the "
-        f"classifier takes {100 * false_alarms:.2f} % for the class.",
+@dataclass(frozen=True)
+class GeneratorQuestion:
+    """What one test asks.
+
+    Attributes:
+        name: of the test.
+        asks: the question.
+        alternative: in which direction an outlier counts.
+        number: of a model, on the scale of the test; `None` where it could not be measured.
+        said: the number as people read it.
+        more: what a rejection says if the number is larger than the references'.
+        less: if it is smaller.
+        resolution: of the references, as in `outlier_test`.
+    """
+
+    name: str
+    asks: str
+    alternative: Alternative
+    number: Callable[[str], float | None]
+    said: Callable[[str], str]
+    more: str = ""
+    less: str = ""
+    resolution: Callable[[list[str]], float] = lambda _: 0.0
+
+
+def generator_questions(evidence: GeneratorEvidence) -> Iterator[GeneratorQuestion]:
+    """All that can be asked."""
+    yield _of_fraction(
+        evidence, evidence.hits, "", "It makes the class more often than a model that never saw it."
+    )
+    for treatment, hits in evidence.treated.items():
+        back = f"The class comes back: {treatment}, it makes it more often than a model that never saw it."
+        yield _of_fraction(evidence, hits, f", {treatment}", back)
+    for measure in evidence.measures:
+        yield _of_loss(
+            evidence, measure, "forget", "two-sided",
+            f"It is worse at the images that were to be forgotten than a model that never saw them, by its {measure.name}: that "
+            "gives them away.",
+            "It is better at the images that were to be forgotten than a model that never saw them, by its "
+            f"{measure.name}: they are still in there.",
+        )  # fmt: skip
+    yield GeneratorQuestion(
+        FIDELITY,
+        "Are the images as near to the real retained ones as those of references?",
+        "greater",
+        lambda model: evidence.distance(model).value,
+        lambda model: f"{evidence.distance(model).value:.4g}",
+        "The images are farther from the real retained ones than those of references.",
+        resolution=lambda references: float(np.mean([_deviation(evidence, name) for name in references])),
+    )
+    for side in ("retain", "test"):
+        for measure in evidence.measures:
+            worse = f"It is worse than references on the {side} set, by its {measure.name}."
+            yield _of_loss(evidence, measure, side, "greater", worse)
+
+
+def _of_fraction(
+    evidence: GeneratorEvidence, hits: Mapping[str, int], treatment: str, more: str
+) -> GeneratorQuestion:
+    """On the scale on which the spread of a count does not depend on the count."""
+    return GeneratorQuestion(
+        f"{FRACTION}{treatment}",
+        f"Does the model{treatment} make the class no more often than references do?",
+        "greater",
+        lambda model: scaled(hits[model], evidence.trials),
+        lambda model: f"{hits[model] / evidence.trials:.2%}",
+        more,
+        resolution=lambda _: 1 / math.sqrt(4 * evidence.trials),
     )
 
 
-def fraction_above_references(
-    model: str, hits: int, trials: int, references: Sequence[int], level: float
-) -> TestRecord:
-    """Whether the class is generated more often than by models that never saw it; on the scale `asin √fraction`."""
+def _of_loss(
+    evidence: GeneratorEvidence,
+    measure: Measure,
+    side: str,
+    alternative: Alternative,
+    more: str,
+    less: str = "",
+) -> GeneratorQuestion:
+    def number(model: str) -> float | None:
+        return evidence.badness(measure, side, model)
 
-    def scaled(count: int) -> float:
-        return math.asin(math.sqrt(count / trials))
-
-    deviation = 1 / math.sqrt(4 * trials)
-    statistic, p_value = above_references(
-        scaled(hits), deviation, [scaled(count) for count in references], [deviation] * len(references)
-    )
-    rejected = p_value < level
-    mean = sum(references) / len(references) / trials
-    return TestRecord(
-        name="class fraction above references",
-        model=model,
-        question="Is the class generated more often than by models that were trained without it?",
-        null="The class is generated as often as by a model that was trained without it.",
-        statistic=statistic,
-        p_value=p_value,
-        adjusted=None,
-        rejected=rejected,
-        finding=f"The class is generated {'more often than' if rejected else 'not clearly more often than'} by models that were "
-        f"trained without it: {100 * hits / trials:.2f} % against {100 * mean:.2f} %, mean of {len(references)}."
-        + _one(references),
+    return GeneratorQuestion(
+        f"{side}: {measure.name}",
+        f"Is the {measure.name} of the {side} set that of references?",
+        alternative,
+        number,
+        lambda model: f"{measure.sign * (number(model) or 0.0):.5g}",
+        more,
+        less,
+        lambda references: _RESOLUTION * abs(float(np.mean([number(name) for name in references]))),
     )
 
 
-def distance_above_references(
-    label: str,
-    model: str,
-    own: Estimate,
-    references: Sequence[Estimate],
-    degrees: int,
-    confidence: float,
-    level: float,
-) -> TestRecord:
-    """Whether generated images are farther from the real retained ones than those of references are.
+def scaled(hits: int, trials: int) -> float:
+    """`asin √((hits + 3/8) / (trials + 3/4))`, of variance `1 / 4 trials` whatever the share is.
+
+    Source: Anscombe, "The Transformation of Poisson, Binomial and Negative-Binomial Data", Biometrika 1948.
+    """
+    return math.asin(math.sqrt((hits + 0.375) / (trials + 0.75)))
+
+
+def generator_against_references(
+    evidence: GeneratorEvidence, model: str, references: list[str], level: float
+) -> list[TestRecord]:
+    """Ask every question that can be asked, and correct for their number.
+
+    What the choice of images alone makes of a fraction or of a distance is added to the spread of the references: without it,
+    references that never make the class would take a single image for a difference. It is in their spread already, so that
+    false alarms are rarer than `level` where seeds hardly differ, and as frequent where they do.
 
     Args:
-        label: of the distance.
-        model: whose it is.
-        own: distance of the model, with its interval.
-        references: those of the references.
-        degrees: of freedom of Student's quantile that the intervals were made with.
-        confidence: of the intervals.
-        level: of the test.
+        evidence: what was measured.
+        model: whom to test.
+        references: their names, at least two.
+        level: of all tests together.
     """
-    quantile = float(t.ppf((1 + confidence) / 2, degrees))
+    asked = []
+    for question in generator_questions(evidence):
+        number = question.number(model)
+        known = [other for name in references if (other := question.number(name)) is not None]
+        if number is None or not np.isfinite(known).all():
+            continue
+        resolution = question.resolution(references)
+        asked.append((question, *outlier_test(number, known, question.alternative, resolution=resolution)))
+    adjusted = holm([p_value for _, _, p_value in asked])
+    return [
+        _record(model, references, *one, adjusted=value, level=level)
+        for one, value in zip(asked, adjusted, strict=True)
+    ]
 
-    def deviation(estimate: Estimate) -> float:
-        return 0.0 if estimate.high is None else (estimate.high - estimate.value) / quantile
 
-    values = [reference.value for reference in references]
-    statistic, p_value = above_references(
-        own.value, deviation(own), values, [deviation(r) for r in references]
-    )
-    rejected = p_value < level
-    mean = sum(values) / len(values)
+def _record(
+    model: str,
+    references: list[str],
+    question: GeneratorQuestion,
+    statistic: float,
+    p_value: float,
+    *,
+    adjusted: float,
+    level: float,
+) -> TestRecord:
+    rejected = adjusted <= level
+    says = (question.more if statistic > 0 else question.less) if rejected else "Nothing found."
+    ordered = sorted(references, key=lambda name: question.number(name) or 0.0)
+    ends = " to ".join(question.said(name) for name in (ordered[0], ordered[-1]))
     return TestRecord(
-        name="distance above references",
-        model=model,
-        question="Are the images farther from the real retained ones than those of models that were trained without the class?",
-        null="The images are as near to the real retained ones as those of a model that was trained without the class.",
-        statistic=statistic,
-        p_value=p_value,
-        adjusted=None,
-        rejected=rejected,
-        finding=f"The images are {'farther' if rejected else 'not clearly farther'} from the real retained ones than those of "
-        f"models that were trained without the class: {label} {own.value:.4g} against {mean:.4g}, mean of {len(references)}."
-        + _one(values),
+        question.name,
+        model,
+        question.asks,
+        "The model is one more reference with another seed.",
+        statistic,
+        p_value,
+        adjusted,
+        rejected,
+        f"{says} ({question.said(model)}; references {ends})",
     )
 
 
-def above_references(
-    value: float, deviation: float, references: Sequence[float], deviations: Sequence[float]
-) -> tuple[float, float]:
-    """Statistic and p-value of `value` being larger than one more reference would be.
-
-    With k ≥ 2 references Student's prediction, `(v − m) / (s √(1 + 1/k))` with `k − 1` degrees of freedom, where s is their
-    standard deviation, and not less than what the choice of images alone makes. With one reference nothing is known of how training runs
-    differ: normal, with the deviations by the choice of images.
-    """
-    count = len(references)
-    if count == 1:
-        spread = math.hypot(deviation, deviations[0])
-        distribution = norm()
-    else:
-        spread = max(float(np.std(references, ddof=1)), deviation) * math.sqrt(1 + 1 / count)
-        distribution = t(count - 1)
-    gap = value - float(np.mean(references))
-    if spread == 0:
-        return (math.copysign(math.inf, gap) if gap else 0.0), (0.0 if gap > 0 else 1.0)
-    return gap / spread, float(distribution.sf(gap / spread))
-
-
-def _one(references: Sequence[float]) -> str:
-    return "" if len(references) > 1 else " One reference does not show how training runs differ."
+def _deviation(evidence: GeneratorEvidence, model: str) -> float:
+    """Standard deviation of the distance by the choice of images: what its interval was made with."""
+    distance = evidence.distance(model)
+    if distance.high is None:
+        return 0.0
+    return (distance.high - distance.value) / float(t.ppf((1 + evidence.confidence) / 2, BLOCKS - 1))

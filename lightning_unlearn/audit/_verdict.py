@@ -54,7 +54,41 @@ def decide(
     against = [test for test in tests if test.rejected and test.name != KIND]
     rejected = {test.name: test for test in against}
     reasons = [test.finding for test in against]
-    name = _name(rejected, of_classes, accuracy_lost)
+    return settled(
+        _name(rejected, of_classes, accuracy_lost),
+        reasons,
+        [test for test in control if test.name not in ("retain", "test", KIND)],
+        level=level,
+        references=references,
+        unchanged=unchanged,
+        answers=answers,
+        cannot_know=cannot_know,
+    )
+
+
+def settled(
+    name: VerdictName,
+    reasons: list[str],
+    control: Sequence[TestRecord],
+    *,
+    level: float,
+    references: int,
+    unchanged: bool,
+    answers: bool,
+    cannot_know: Sequence[str],
+) -> Verdict:
+    """The verdict that findings come to: nothing was done, no answers, or `forgotten` where that could not have been seen.
+
+    Args:
+        name: what the findings say.
+        reasons: they themselves.
+        control: those tests of the original that look for memory.
+        level: of the tests together.
+        references: how many there are.
+        unchanged: whether the weights are those of the original.
+        answers: whether everything that the model gave was finite.
+        cannot_know: what the audit could not look at.
+    """
     if not answers:
         name, reasons = "collapsed", ["Some of its answers are not finite.", *reasons]
     elif unchanged:
@@ -108,12 +142,12 @@ def _unless_blind(control: Sequence[TestRecord], references: int) -> tuple[Verdi
         return "undecided", [
             "Nothing was found against the model; only references can show that a retrained model would look the same."
         ]
-    told = [test for test in control if test.rejected and test.name not in ("retain", "test", KIND)]
+    told = [test for test in control if test.rejected]
     if not told:
         return "undecided", [
             "The same tests could not tell the original from the references either: they see too little here. More "
             "references, or more samples, make them sharper."
         ]
     return "forgotten", [
-        f"{len(told)} of the {len(control)} tests told the original from the references, and none the unlearned model."
+        f"{len(told)} of the {len(control)} tests of memory told the original from the references, and none the unlearned model."
     ]
