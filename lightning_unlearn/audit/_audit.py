@@ -128,7 +128,7 @@ def audit(
         >>> trained = Net()
         >>> report = audit(trained, data, original=trained, unlearned=trained, progress=False)
         >>> report.verdict.name, report.verdict.reasons[0]
-        ('not forgotten', "Its weights are those of the original: nothing was done.")
+        ('not forgotten', 'Its weights are those of the original: nothing was done.')
     """
     start = time.perf_counter()
     options = Options(

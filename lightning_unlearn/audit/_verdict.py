@@ -17,7 +17,7 @@ SENTENCES: dict[VerdictName, str] = {
     "revived": "What seems forgotten comes back when the model is treated as deployed models are.",
     "over-forgotten": "The model denies the forget set: that tells who was in it as surely as knowing it would.",
     "collapsed": "The model has lost most of what it should have kept.",
-    "damaged": "The forget set is gone, and a part of what should have been kept went with it.",
+    "damaged": "The model has lost a part of what it should have kept.",
     "undecided": "Nothing was found against the model, but this audit could not have shown that it has forgotten.",
 }
 
