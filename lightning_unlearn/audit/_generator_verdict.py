@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 
 from lightning_unlearn.audit._generator_bounds import ORIGINAL, PRIOR, lost
 from lightning_unlearn.audit._generator_evidence import GeneratorEvidence
 from lightning_unlearn.audit._generator_tests import FORGET, FRACTION
 from lightning_unlearn.audit._report import TestRecord, Verdict, VerdictName
 from lightning_unlearn.audit._verdict import COLLAPSE, settled
-
-_ONLY_DAMAGE = "The model has lost a part of what it should have kept; whether the class is gone, references would have to say."
 
 
 def decide_generator(
@@ -55,7 +52,7 @@ def decide_generator(
         )
         reasons.insert(0, f"Its images are {nearer} those of a generator that makes one image only.")
     asked = [test for test in control if _of_memory(test.name)]
-    verdict = settled(
+    return settled(
         name,
         reasons,
         asked,
@@ -65,9 +62,6 @@ def decide_generator(
         answers=evidence.finite["unlearned"],
         cannot_know=cannot_know,
     )
-    if verdict.name == "damaged" and len(references) < 2:  # the other sentence says that the class is gone
-        return replace(verdict, sentence=_ONLY_DAMAGE)
-    return verdict
 
 
 def _name(rejected: Mapping[str, TestRecord]) -> VerdictName:
