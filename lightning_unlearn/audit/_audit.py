@@ -8,7 +8,9 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
+import torch
 from lightning.fabric import Fabric
+from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch import LightningModule
 from lightning.pytorch.loggers import Logger
 from rich.console import Console
@@ -29,12 +31,13 @@ from lightning_unlearn.audit._on_its_own import on_its_own
 from lightning_unlearn.audit._options import Options
 from lightning_unlearn.audit._progress import AuditProgress
 from lightning_unlearn.audit._report import AuditReport, SideRecord, TestRecord, Verdict
-from lightning_unlearn.audit._sides import Data, loaders_of
+from lightning_unlearn.audit._sides import Data, loaders_of, use_hooks_of
 from lightning_unlearn.audit._stages import Stages
 from lightning_unlearn.audit._table import SideScores
 from lightning_unlearn.audit._verdict import decide
 from lightning_unlearn.audit._words import attacks, cannot_know
 from lightning_unlearn.audit._write import check_writable, write
+from lightning_unlearn.errors import ConfigurationError
 from lightning_unlearn.predictions import Predict
 
 
@@ -72,7 +75,7 @@ def audit(
     tests are done to the original: if they cannot tell even that one from the references, nothing is concluded. More
     references see more: five find what three do not.
 
-    Without references, or with one, the verdict is never `forgotten`. The forget set is compared with unseen samples of its
+    `forgotten` takes three. Without references, or with one, the forget set is compared with unseen samples of its
     kind, by a permutation test; that a class is no longer recognised, and that accuracy was kept, are bounds.
 
     A *class* is forgotten if no label of the forget set is left in the retain set. Test data of these classes are its unseen
@@ -132,13 +135,14 @@ def audit(
     """
     start = time.perf_counter()
     options = Options(
-        level, predict, identify, features, tuple(bits), benign_epoch, relearning_steps, batch_size,
+        level, predict, identify, features, bits, benign_epoch, relearning_steps, batch_size,
         max_features, permutations, accelerator, seed,
     )  # fmt: skip
     loaders = loaders_of(data, batch_size)
     models = load_models(module, original, unlearned, references)
+    use_hooks_of(data, models.modules.values())
     folder = None if output is None else check_writable(output)
-    device = Fabric(accelerator=accelerator, devices=1).device
+    device = _device(accelerator)
     digests = {record.name: record.sha256 for record in models.records}
     stages = Stages(folder, {"models": digests, "options": options.configuration()})
     measure = Measurement(models.on(device), loaders, options, stages)
@@ -151,6 +155,15 @@ def audit(
     log_figures(report, loggers)
     stages.finish()
     return report
+
+
+def _device(accelerator: str) -> torch.device:
+    try:
+        return Fabric(accelerator=accelerator, devices=1).device
+    except (ValueError, RuntimeError, MisconfigurationException) as error:
+        raise ConfigurationError(
+            f"`accelerator` must be one that is there, found {accelerator!r}: {error} Use `auto`."
+        ) from error
 
 
 def judge(

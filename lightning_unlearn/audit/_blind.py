@@ -24,7 +24,7 @@ _FOLDS = 5
 def sketched(batch: Any, count: int) -> Array | None:
     """The first tensor of numbers in a batch, a row for each sample, in random directions; `None` if there is none."""
     for leaf in pytree.tree_leaves(batch):
-        if isinstance(leaf, Tensor) and leaf.is_floating_point() and leaf.ndim > 1 and len(leaf) == count:
+        if isinstance(leaf, Tensor) and not leaf.is_complex() and leaf.ndim > 1 and len(leaf) == count:
             rows = leaf.detach().float().cpu().flatten(1)
             if rows.shape[1] > _DIRECTIONS:
                 generator = torch.Generator().manual_seed(0)

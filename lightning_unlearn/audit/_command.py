@@ -12,6 +12,7 @@ from rich.console import Console
 
 from lightning_unlearn.audit._audit import audit
 from lightning_unlearn.audit._identity import digest_of
+from lightning_unlearn.audit._json import from_json
 from lightning_unlearn.audit._report import AuditReport
 from lightning_unlearn.audit._sides import loaders_of
 from lightning_unlearn.audit._verify import verify_digests
@@ -133,4 +134,11 @@ def _verify(report: Path, data: Any, options: dict[str, Any]) -> None:
         print(difference)
     if differences:
         sys.exit(1)
-    print(f"Everything that {report} was made of is as it was{'' if loaders else ', as far as weights go'}.")
+    recorded = from_json(report.read_text(encoding="utf-8"))
+    unseen = [f"weights of the {model.name}" for model in recorded.models if model.source is None]
+    unseen += [f"samples of the {side.name} side" for side in recorded.sides if side.name not in digests]
+    print(f"All that was looked at is as it was when {report} was made.")
+    if unseen:
+        print(f"Not looked at: {', '.join(unseen)}.")
+    if loaders and len(digests) < len(recorded.sides):
+        sys.exit(1)

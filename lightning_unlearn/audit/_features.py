@@ -35,10 +35,10 @@ def inputs_of(module: nn.Module, layer: str | None) -> Iterator[list[Tensor]]:
         yield seen
         return
 
-    def keep(_: nn.Module, inputs: tuple[Tensor, ...]) -> None:
-        seen.append(inputs[0].detach().flatten(1))
+    def keep(_: nn.Module, inputs: tuple[Tensor, ...], named: dict[str, Tensor]) -> None:
+        seen.append(next(iter((*inputs, *named.values()))).detach().flatten(1))
 
-    handle = module.get_submodule(layer).register_forward_pre_hook(keep)
+    handle = module.get_submodule(layer).register_forward_pre_hook(keep, with_kwargs=True)
     try:
         yield seen
     finally:

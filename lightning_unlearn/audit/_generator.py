@@ -32,7 +32,7 @@ from lightning_unlearn.audit._loggers import log_figures
 from lightning_unlearn.audit._models import Models, load_models
 from lightning_unlearn.audit._progress import AuditProgress
 from lightning_unlearn.audit._report import AuditReport, Curves, TestRecord, Verdict
-from lightning_unlearn.audit._sides import Data, loaders_of
+from lightning_unlearn.audit._sides import Data, loaders_of, use_hooks_of
 from lightning_unlearn.audit._write import check_writable, write
 
 
@@ -151,6 +151,7 @@ def audit_generator(
     )  # fmt: skip
     loaders = loaders_of(data, batch_size)
     models = load_models(module, original, unlearned, references)
+    use_hooks_of(data, models.modules.values())
     check_independent(classifier, module, *models.modules.values(), *used_in_training)
     folder = None if output is None else check_writable(output)
     device = Fabric(accelerator=accelerator, devices=1).device

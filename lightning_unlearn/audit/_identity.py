@@ -16,6 +16,7 @@ from lightning_unlearn.errors import ConfigurationError
 Identify: TypeAlias = Callable[[Any], Sequence[Any]]
 
 _SHOWN = 3
+_KNOWN = (Tensor, np.ndarray, list, str, bytes, int, float, type(None))
 
 
 def identifiers(batch: Any, count: int, identify: Identify | None = None) -> list[str]:
@@ -39,9 +40,14 @@ def identifiers(batch: Any, count: int, identify: Identify | None = None) -> lis
                 f"`identify` must return one identifier for each of the {count} samples of a batch, found {len(given)}."
             )
         return given
-    columns = [
-        column for leaf in pytree.tree_leaves(batch, _is_column) if (column := _rows(leaf, count)) is not None
-    ]
+    leaves = pytree.tree_leaves(batch, _is_column)
+    odd = [leaf for leaf in leaves if not isinstance(leaf, _KNOWN)]
+    if odd:
+        raise ConfigurationError(
+            f"Samples must be told apart by their content, found {type(odd[0]).__name__} in a batch, whose content is not "
+            "known. Pass `identify=`, a function of a batch that returns their identifiers."
+        )
+    columns = [column for leaf in leaves if (column := _rows(leaf, count)) is not None]
     if not columns:
         raise ConfigurationError(
             "Samples must be told apart by their content, found no tensor, array or list with one row for each in a batch "

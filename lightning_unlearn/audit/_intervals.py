@@ -51,12 +51,8 @@ class RocDraws:
         thresholds, place = np.unique(np.concatenate([members, others]), return_inverse=True)
         self._places = [place[: len(members)], place[len(members) :]]
         self._steps, self._level = len(thresholds), level
-        self._generator = np.random.default_rng(seed)
         self.tpr, self.fpr = self._curve([None, None])
-        self._drawn = [
-            self._curve([self._generator.integers(len(p), size=len(p)) for p in self._places])
-            for _ in range(_DRAWS)
-        ]
+        self._seed = seed
 
     def _curve(self, draws: Sequence[NDArray[np.int64] | None]) -> tuple[Array, Array]:
         rates = []
@@ -79,8 +75,12 @@ class RocDraws:
         return self._estimate(lambda tpr, fpr: float(tpr[fpr <= rate * (1 + 1e-9)].max()))
 
     def _estimate(self, of: Callable[[Array, Array], float]) -> Estimate:
+        generator = np.random.default_rng(
+            self._seed
+        )  # drawn again for each: curves of many samples fill the memory
+        draws = ([generator.integers(len(p), size=len(p)) for p in self._places] for _ in range(_DRAWS))
         drawn = np.quantile(
-            [of(*curve) for curve in self._drawn], [(1 - self._level) / 2, (1 + self._level) / 2]
+            [of(*self._curve(draw)) for draw in draws], [(1 - self._level) / 2, (1 + self._level) / 2]
         )
         return Estimate(of(self.tpr, self.fpr), float(drawn[0]), float(drawn[1]))
 

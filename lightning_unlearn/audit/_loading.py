@@ -27,16 +27,19 @@ def state_of(name: str, weights: Weights) -> Mapping[str, Tensor]:
         ConfigurationError: the file is not there, or needs arbitrary pickle.
     """
     if isinstance(weights, nn.Module):
-        return weights.state_dict()
-    if isinstance(weights, Mapping):
-        return weights
-    state = read_weights(weights, name)
+        state: Mapping[str, Any] = weights.state_dict()
+    else:
+        state = weights if isinstance(weights, Mapping) else read_weights(weights, name)
     if not state or not all(isinstance(value, Tensor) for value in state.values()):
         raise ConfigurationError(
-            f"`{name}` must hold the weights of a model, found other things in {weights}. Save it with "
+            f"`{name}` must hold the weights of a model, found other things in {_named(weights)}. Save it with "
             "`trainer.save_checkpoint(path)`."
         )
     return state
+
+
+def _named(weights: Weights) -> str:
+    return str(weights) if isinstance(weights, (str, Path)) else type(weights).__name__
 
 
 def model_of(name: str, module: LightningModule, state: Mapping[str, Tensor]) -> LightningModule:

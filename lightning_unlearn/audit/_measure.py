@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import Any
@@ -23,8 +24,9 @@ from lightning_unlearn.audit._sides import Shuffled, half
 from lightning_unlearn.audit._stages import Stages
 from lightning_unlearn.audit._table import SideScores
 from lightning_unlearn.audit._tuning import steps, tuned
+from lightning_unlearn.errors import ConfigurationError
 
-_RELEARNING_BATCH = 64  # of either side
+_BATCH = 64  # of either side, when copies are trained
 _RELEARNING_SAMPLES = 512
 _APART = {"retain": ("forget", "test", "unseen"), "test": ("forget",), "unseen": ("forget",)}
 
@@ -48,16 +50,16 @@ class Measurement:
 
     def batches(self) -> int:
         """How many batches there are, each for all models, or for one model that is treated."""
-        forget, retain = len(self._loaders["forget"]), len(self._loaders["retain"])
+        forget = len(self._loaders["forget"])
         count = len(self._models.modules)
         total = sum(len(loader) for loader in self._loaders.values())
         total += count * len(self._options.bits) * forget
-        total += count * (forget + retain) * self._options.benign_epoch
+        total += count * (forget + self._steps_of_epoch()) * self._options.benign_epoch
         return total + count * self._options.relearning_steps
 
     def __call__(self, progress: AuditProgress) -> Evidence:
         """All of it; random streams begin at the seed, and are put back."""
-        with torch.random.fork_rng(devices=[]):
+        with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
             torch.manual_seed(self._options.seed)
             return self._all(progress)
 
@@ -67,7 +69,14 @@ class Measurement:
             progress.say(name)
             sides[name] = self._side(name, sides, progress)
         forget, retain = sides["forget"], sides["retain"]
-        self._samples = identifiers_digest(forget.identifiers + retain.identifiers)
+        self._check_finite(sides)
+        self._samples = identifiers_digest(
+            [
+                *(f"{name} {identifier}" for name, side in sides.items() for identifier in side.identifiers),
+                *(hashlib.sha256(rows.tobytes()).hexdigest() for rows in forget.scores.values()),
+                *(f"{name} {loader.batch_size}" for name, loader in self._loaders.items()),
+            ]
+        )
         forgotten = set(forget.labels.tolist()) - set(retain.labels.tolist())
         of_classes = forgotten == set(forget.labels.tolist())
         classes = tuple(sorted(forgotten)) if of_classes else ()
@@ -82,6 +91,17 @@ class Measurement:
             self._relearning(progress, of_classes=of_classes),
             sides,
         )
+
+    def _check_finite(self, sides: Mapping[str, SideScores]) -> None:
+        for name in self._models.modules.keys() - {"unlearned"}:
+            if not all(side.finite[name].all() for side in sides.values()):
+                raise ConfigurationError(
+                    f"The answers of {name} must be finite, found some that are not. Nothing can be compared with a model "
+                    "whose training has diverged: train it again."
+                )
+
+    def _steps_of_epoch(self) -> int:
+        return -(-len(self._loaders["retain"].dataset) // _BATCH)  # type: ignore[arg-type]
 
     def _side(self, name: str, others: Mapping[str, SideScores], progress: AuditProgress) -> SideScores:
         apart = {other: set(others[other].identifiers) for other in _APART.get(name, ()) if other in others}
@@ -105,7 +125,7 @@ class Measurement:
         }
         if self._options.benign_epoch:
             epoch = partial(self._after_an_epoch, progress=progress)
-            treatments["after an epoch on the retain set"] = epoch, len(self._loaders["retain"])
+            treatments["after an epoch on the retain set"] = epoch, self._steps_of_epoch()
         return {
             treatment: {
                 name: self._forgotten(progress, name, treatment, partial(treat, module), work)
@@ -138,8 +158,7 @@ class Measurement:
 
     def _after_an_epoch(self, module: LightningModule, progress: AuditProgress) -> LightningModule:
         retain = self._loaders["retain"]
-        size = retain.batch_size or self._options.batch_size
-        batches = Shuffled([(retain, size)], len(retain), self._options.seed)
+        batches = Shuffled([(retain, _BATCH)], self._steps_of_epoch(), self._options.seed)
         return tuned(
             module, batches, self._options.predict, seed=self._options.seed, after_step=progress.step
         )
@@ -154,7 +173,7 @@ class Measurement:
         learned = half(forget, second=False)
         asked = half(forget, second=True) if of_classes else learned
         batches = Shuffled(
-            [(learned, _RELEARNING_BATCH), (retain, _RELEARNING_BATCH)],
+            [(learned, _BATCH), (retain, _BATCH)],
             self._options.relearning_steps,
             self._options.seed,
         )

@@ -84,7 +84,8 @@ def _all(
         yield Measured("SideLoss", name, M.SideLoss, _loss_of(side, level))
     if evidence.unseen is not None:
         yield from _membership(evidence.forget, evidence.unseen, level, seed)
-        yield from _efficacy(evidence, evidence.unseen, seed)
+        if min(len(evidence.retain), len(evidence.unseen)) >= 2:
+            yield from _efficacy(evidence, evidence.unseen, seed)
     if with_references:
         for name, side in sides.items():
             if side.comparisons:
@@ -136,7 +137,8 @@ def _membership(forget: SideScores, unseen: SideScores, level: float, seed: int)
         members, others = (side[:, list(SCORES).index(gap)] for side in scores(model))
         return Estimate(float(F.membership_balanced_accuracy(members, others, seed=seed)))
 
-    yield Measured("MembershipBalancedAccuracy", both, M.MembershipBalancedAccuracy, balanced)
+    if min(len(forget), len(unseen)) >= 2:
+        yield Measured("MembershipBalancedAccuracy", both, M.MembershipBalancedAccuracy, balanced)
     if min(len(forget), len(unseen)) >= 10:
         yield Measured(
             "MembershipAttackAUC",

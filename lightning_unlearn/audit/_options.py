@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,7 +20,7 @@ class Options:
     predict: Predict | None
     identify: Identify | None
     features: str | None
-    bits: tuple[Any, ...]
+    bits: Sequence[int]
     benign_epoch: bool
     relearning_steps: int
     batch_size: int
@@ -36,6 +37,10 @@ class Options:
         ):
             raise ConfigurationError(
                 f"`level` must be a probability above 0 and below 0.5, found {self.level!r}. Usual is 0.05."
+            )
+        if not isinstance(self.bits, (list, tuple)):
+            raise ConfigurationError(
+                f"`bits` must be a list of integers, found {self.bits!r}. Put it into a list."
             )
         for bits in self.bits:
             if isinstance(bits, bool) or not isinstance(bits, int) or not 2 <= bits <= 16:

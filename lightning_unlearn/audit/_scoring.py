@@ -77,6 +77,7 @@ class Scorer:
             for name, model in self._models.items():
                 with inputs_of(model, self._layer if keep else None) as seen:
                     answer, labels = predicted(self._predict, model, on_device(model, batch))
+                answer, labels = answer.cpu(), labels.cpu()  # not every device has float64
                 if not names:
                     _check(side, answer, labels)
                     names = identifiers(batch, len(labels), self._identify)

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, TypeAlias
 
 import torch
-from lightning.pytorch import LightningDataModule
+from lightning.pytorch import LightningDataModule, LightningModule
 from lightning.pytorch.utilities.model_helpers import is_overridden
 from torch.utils.data import ConcatDataset, DataLoader, Dataset, Subset
 
 from lightning_unlearn.data import UnlearningDataModule
+from lightning_unlearn.data._existing import DELEGATED, problem_of
 from lightning_unlearn.errors import ConfigurationError
 
 Data: TypeAlias = "LightningDataModule | Mapping[str, Dataset[Any] | DataLoader[Any]]"
@@ -45,6 +46,12 @@ def loaders_of(data: Data, batch_size: int) -> dict[str, DataLoader[Any]]:
                 f"`{name}` must be a map-style data set, found {type(loader.dataset).__name__} without `__len__` or "
                 "`__getitem__`. Put its samples into a list."
             )
+        problem = problem_of(loader) or ("`drop_last=True`" if loader.drop_last else None)
+        if problem is not None:
+            raise ConfigurationError(
+                f"`{name}` must be a data set, or a loader that visits all of its own, found {problem}. Pass "
+                "`Subset(dataset, indices)`: treatments draw from the data set, and not from the sampler."
+            )
         if len(loader.dataset) == 0:
             raise ConfigurationError(f"`{name}` must hold at least one sample, found none.")
         loaders[name] = loader
@@ -72,6 +79,16 @@ def _sides(data: Data) -> Mapping[str, Any]:
             f"`test` must be one loader, found {type(sides['test']).__name__}. Pass the sides by name."
         )
     return sides
+
+
+def use_hooks_of(data: Data, modules: Iterable[LightningModule]) -> None:
+    """Let batches reach the models as a Trainer lets them: transfer hooks of a data module replace those of the module."""
+    inner: Any = data
+    for name in DELEGATED[:3]:
+        if isinstance(data, LightningDataModule) and is_overridden(name, inner):
+            hook = getattr(data, name)
+            for module in modules:  # a function, for what is bound would be copied with the module
+                setattr(module, name, lambda *given, hook=hook: hook(*given))
 
 
 class Shuffled:
@@ -114,9 +131,10 @@ class Shuffled:
 
 
 def half(loader: DataLoader[Any], *, second: bool) -> DataLoader[Any]:
-    """Every other sample of a side, from the first or the second on; a single sample is in both halves."""
+    """A random half of a side, or the other one; a single sample is in both halves."""
     count = len(loader.dataset)  # type: ignore[arg-type]
-    chosen = list(range(int(second), count, 2)) or [0]
+    order = torch.randperm(count, generator=torch.Generator().manual_seed(0)).tolist()
+    chosen = order[int(second) :: 2] or [0]  # at random: classes may take turns, or come one after the other
     return DataLoader(Subset(loader.dataset, chosen), loader.batch_size, collate_fn=loader.collate_fn)
 
 

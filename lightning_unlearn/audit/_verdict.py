@@ -8,6 +8,7 @@ from collections.abc import Set as AbstractSet
 from lightning_unlearn.audit._on_its_own import KIND
 from lightning_unlearn.audit._report import TestRecord, Verdict, VerdictName
 
+ENOUGH = 3  # references: with two, tests find nothing but what is far off
 COLLAPSE = 0.5  # share of the accuracy above chance whose loss is no mere damage
 
 SENTENCES: dict[VerdictName, str] = {
@@ -54,6 +55,8 @@ def decide(
     against = [test for test in tests if test.rejected and test.name != KIND]
     rejected = {test.name: test for test in against}
     reasons = [test.finding for test in against]
+    if accuracy_lost > COLLAPSE:
+        reasons.insert(0, f"{accuracy_lost:.0%} of the accuracy above chance is gone.")
     return settled(
         _name(rejected, of_classes, accuracy_lost),
         reasons,
@@ -105,7 +108,7 @@ def _name(rejected: dict[str, TestRecord], of_classes: bool, accuracy_lost: floa
     more = {name for name, test in rejected.items() if test.statistic > 0}
     less = rejected.keys() - more
     worse = less & {"retain", "test"}
-    if worse and accuracy_lost > COLLAPSE:
+    if accuracy_lost > COLLAPSE:
         return "collapsed"
     found = _of_classes(more, less) if of_classes else _of_samples(more, less)
     return found or ("damaged" if worse else "forgotten")
@@ -138,12 +141,13 @@ def _of_samples(more: AbstractSet[str], less: AbstractSet[str]) -> VerdictName |
 
 
 def _unless_blind(control: Sequence[TestRecord], references: int) -> tuple[VerdictName, list[str]]:
-    if references < 2:
+    if references < ENOUGH:
         return "undecided", [
-            "Nothing was found against the model; only references can show that a retrained model would look the same."
+            "Nothing was found against the model; only references, three or more, can show that a retrained model would look "
+            "the same."
         ]
     told = [test for test in control if test.rejected]
-    if not told:
+    if not told or any(test.name == "features" and not test.rejected for test in control):
         return "undecided", [
             "The same tests could not tell the original from the references either: they see too little here. More "
             "references, or more samples, make them sharper."

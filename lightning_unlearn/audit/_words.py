@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from lightning_unlearn.audit._numbers import Evidence
+from lightning_unlearn.audit._blind import INPUTS
+from lightning_unlearn.audit._numbers import Evidence, features_of_classes
 from lightning_unlearn.audit._on_its_own import KIND
 from lightning_unlearn.audit._options import Options
+from lightning_unlearn.audit._probe import SHOTS
 from lightning_unlearn.audit._report import AttackRecord, TestRecord
 
 
@@ -17,12 +19,18 @@ def attacks(evidence: Evidence) -> list[AttackRecord]:
     )
     no_class = "" if evidence.forgotten_classes else "Samples were forgotten, not a class."
     no_features = (
-        "" if evidence.forget.features else "The module has no linear layer; `features=` may name a layer."
+        "The module has no linear layer; `features=` may name a layer."
+        if not evidence.forget.features.keys() - {INPUTS}
+        else ""
+        if features_of_classes(evidence, "unlearned")
+        else f"It needs {2 * SHOTS} samples of the class, and of the retain set."
     )
+    few = min(len(evidence.forget), len(evidence.unseen or ())) < 10
+    no_attack = no_unseen or ("It needs ten forget and ten unseen samples." if few else "")
     once = "It needs many unlearned models, and there is one."
     found = [
         ("one threshold", "Tells members by one of five scores: likelihood, logit gap, two entropies, correctness.", no_unseen),
-        ("learned attack", "Logistic regression on the five scores, cross-validated.", no_unseen),
+        ("learned attack", "Logistic regression on the five scores, cross-validated.", no_attack),
         ("MIA-efficacy", "Support vector machine that has learned from retained and unseen samples.", no_unseen),
         ("few-shot probe", "Looks for the class in the features with ten examples.", no_class or no_features),
         ("learning again", "Trains on half of the forget set, and looks how soon the rest is known.",
@@ -47,6 +55,10 @@ def cannot_know(
     if references == 1:
         found.append(
             "There is one reference: how much two of them differ by chance is not known, so gaps are not tested."
+        )
+    if references == 2:
+        found.append(
+            "There are two references: tests find only what is very far from both. The verdict takes three."
         )
     if any(test.name == KIND and test.rejected for test in tests):
         found.append(

@@ -16,7 +16,7 @@ _REMEDY = "Pass two datasets instead: `UnlearningDataModule(retain_set, forget=f
 
 def check_splittable(loader: Any) -> None:
     """Raise unless `loader` is one DataLoader of a map-style dataset in plain random or sequential order."""
-    problem = _problem(loader)
+    problem = problem_of(loader)
     if problem is not None:
         raise ConfigurationError(
             "`train_dataloader()` of the wrapped data module must return one `DataLoader` over a map-style dataset,"
@@ -24,7 +24,7 @@ def check_splittable(loader: Any) -> None:
         )
 
 
-def _problem(loader: Any) -> str | None:
+def problem_of(loader: Any) -> str | None:
     if not isinstance(loader, DataLoader):
         return type(loader).__name__
     if isinstance(loader.dataset, IterableDataset):

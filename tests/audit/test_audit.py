@@ -11,8 +11,10 @@ from torch.utils.data import DataLoader, Subset, TensorDataset
 
 from lightning_unlearn import UnlearningDataModule
 from lightning_unlearn.audit import audit, verify
+from lightning_unlearn.audit._identity import identifiers
 from lightning_unlearn.audit._json import to_json
 from lightning_unlearn.audit._measure import Measurement
+from lightning_unlearn.audit._sides import half
 from lightning_unlearn.audit._stages import Stages
 from lightning_unlearn.errors import ConfigurationError
 
@@ -29,6 +31,19 @@ class Net(L.LightningModule):
 
     def forward(self, inputs):
         return self.head(self.body(inputs).relu())
+
+
+class Ruined(Net):
+    def __init__(self):
+        super().__init__()
+        torch.nn.init.constant_(self.head.bias, float("nan"))
+
+
+class Inside:
+    """Inputs in an object of the user's."""
+
+    def __init__(self, inputs):
+        self.inputs = inputs
 
 
 def samples(count, seed, classes=3):
@@ -163,6 +178,78 @@ def test_another_audit_begins_afresh(change, tmp_path, monkeypatch):
     assert len(again) == 8
 
 
+def test_another_split_of_the_same_samples_begins_afresh(tmp_path, monkeypatch):
+    monkeypatch.setattr(Stages, "finish", lambda self: None)
+    everything = samples(90, 2)
+    run(UnlearningDataModule(everything, forget_class=1, batch_size=16), output=tmp_path)
+    again = []
+    monkeypatch.setattr(Stages, "keep", lambda self, name, result: again.append(name))
+    run(UnlearningDataModule(everything, forget_class=2, batch_size=16), output=tmp_path)
+    assert len(again) == 8
+
+
+def test_another_way_to_predict_begins_afresh(tmp_path, monkeypatch):
+    monkeypatch.setattr(Stages, "finish", lambda self: None)
+    scale = [1.0]
+
+    def predict(module, batch):
+        return scale[0] * module(batch[0]), batch[1]
+
+    run(output=tmp_path, predict=predict)
+    again = []
+    monkeypatch.setattr(Stages, "keep", lambda self, name, result: again.append(name))
+    scale[0] = 2.0
+    run(output=tmp_path, predict=predict)
+    assert len(again) == 8
+
+
+def test_a_data_module_hands_over_batches_as_it_does_to_a_trainer():
+    class Scaled(L.LightningDataModule):
+        def train_dataloader(self):
+            return DataLoader(samples(90, 2), 16)
+
+        def on_after_batch_transfer(self, batch, dataloader_idx):
+            return 3 * batch[0], batch[1]
+
+    seen = []
+
+    class Watching(Net):
+        def forward(self, inputs):
+            seen.append(float(inputs.abs().max()))
+            return super().forward(inputs)
+
+    data = UnlearningDataModule.from_datamodule(Scaled(), forget_class=1, pin_memory=False)
+    run(data, Watching())
+    largest = float(samples(90, 2).tensors[0].abs().max())
+    assert max(seen) == pytest.approx(3 * largest)
+
+
+def test_halves_of_a_side_are_drawn_at_random_and_are_all_of_it():
+    loader = DataLoader(list(range(100)), 8)
+    halves = [[int(x) for batch in half(loader, second=second) for x in batch] for second in (False, True)]
+    assert sorted(halves[0] + halves[1]) == list(range(100))
+    assert len(halves[0]) == 50
+    assert 10 < sum(x % 2 for x in halves[0]) < 40
+    assert 10 < sum(x < 50 for x in halves[0]) < 40
+
+
+def test_inputs_that_nobody_can_look_into_need_identifiers():
+    with pytest.raises(
+        ConfigurationError, match=r"found Inside in a batch, whose content is not known\. Pass"
+    ):
+        identifiers([Inside(torch.zeros(2, 3)), torch.zeros(2, dtype=torch.int64)], 2)
+
+
+@pytest.mark.parametrize("sizes", [(1, 1, 1), (2, 1, 2), (12, 2, 1), (1, 12, 12)])
+def test_tiny_sides_have_an_answer(sizes):
+    names = ("forget", "retain", "test")
+    data = {name: samples(size, seed) for seed, (name, size) in enumerate(zip(names, sizes, strict=True))}
+    report = run(data)
+    assert report.verdict.name
+    ran = {attack.name: attack.ran for attack in report.attacks}
+    assert not ran["few-shot probe"]
+
+
 def test_other_samples_begin_afresh(tmp_path, monkeypatch):
     monkeypatch.setattr(Stages, "finish", lambda self: None)
     run(output=tmp_path)
@@ -288,6 +375,11 @@ def labelled(name, label):
         ({"level": True}, "`level` must be a probability"),
         ({"bits": (1,)}, "`bits` must be integers from 2 to 16, found 1"),
         ({"permutations": 10}, "`permutations` must be at least 40 for the level 0.05, found 10"),
+        ({"bits": 8}, "`bits` must be a list of integers, found 8"),
+        ({"accelerator": "gpux"}, "`accelerator` must be one that is there, found 'gpux'"),
+        ({"references": [net(2), Ruined()]}, "The answers of reference 2 must be finite"),
+        ({"data": {**sides(), "retain": DataLoader(samples(90, 2), 8, drop_last=True)}}, "`retain` must be a data set, or a"),
+        ({"data": {**sides(), "retain": DataLoader(samples(90, 2), 8, sampler=[1, 2])}}, "found the sampler list"),
         ({"features": "tail"}, "`features` must name a layer of Net, found 'tail'"),
         ({"identify": lambda batch: [1]}, "`identify` must return one identifier for each of the 40 samples"),
         ({"predict": lambda module, batch: (module(batch[0])[:, :, None], batch[1])}, "`predict` must return logits"),

@@ -58,7 +58,7 @@ def test_an_impostor_of_samples(impostor, right, some_samples):
 
 
 @pytest.mark.parametrize("kind", ["a_class", "some_samples"])
-@pytest.mark.parametrize("count", [0, 1])
+@pytest.mark.parametrize("count", [0, 1, 2])
 def test_nothing_passes_without_the_spread_of_references(kind, count, request):
     request = request.getfixturevalue(kind)
     found = verdict(request, request.retrained, request.references[:count])
@@ -77,8 +77,9 @@ def test_what_is_found_without_references(impostor, a_class):
 
 
 def test_what_tells_even_the_original_from_nothing_decides_nothing(some_samples):
-    """Two references leave one degree of freedom: the control says that the tests are blind."""
-    found = verdict(some_samples, some_samples.retrained, some_samples.references[:2])
+    """The control: an original that never saw the forget set cannot be told from references, nor could anything else."""
+    blind = some_samples._replace(original=some_samples.references[4])
+    found = verdict(blind, some_samples.retrained, some_samples.references[:4])
     assert found.name == "undecided"
     assert "could not tell the original" in found.reasons[0]
 
@@ -87,6 +88,11 @@ def test_the_original_with_another_bit_is_still_the_original(a_class):
     moved = {name: weight.clone() for name, weight in a_class.original.items()}
     moved["net.3.bias"][0] += 1e-6
     assert verdict(a_class, moved).name == "not forgotten"
+
+
+def test_a_model_without_content_has_collapsed_even_if_no_test_is_sharp_enough(a_class):
+    empty = {name: weight * 0 for name, weight in a_class.original.items()}
+    assert verdict(a_class, empty, a_class.references[:2]).name == "collapsed"
 
 
 def test_answers_that_are_not_finite_are_a_collapse(a_class):
