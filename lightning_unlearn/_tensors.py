@@ -32,10 +32,9 @@ def no_grad(function: _Function) -> _Function:
     def call(*arguments: Any, **options: Any) -> Any:
         return (switching if torch.is_grad_enabled() else function)(*arguments, **options)
 
-    return call  # type: ignore[return-value]
+    return call  # type: ignore[return-value]  # of the same signature, by `wraps`
 
 
-# the type checker does not see that `is_sharded` narrows to DTensor: hence the ignored attributes below
 def is_sharded(tensor: Tensor) -> bool:
     """Whether `tensor` is a `DTensor`, of which this process holds one shard."""
     return type(tensor) not in _PLAIN and _HAS_SHARDS and isinstance(tensor, DTensor)
@@ -43,12 +42,12 @@ def is_sharded(tensor: Tensor) -> bool:
 
 def local(tensor: Tensor) -> Tensor:
     """The part of `tensor` that this process holds; shares memory with it."""
-    return tensor.to_local() if is_sharded(tensor) else tensor  # type: ignore[attr-defined]
+    return tensor.to_local() if is_sharded(tensor) else tensor  # type: ignore[attr-defined]  # a DTensor
 
 
 def whole(tensor: Tensor) -> Tensor:
     """All of `tensor`, the same on every process; of shards it is gathered."""
-    return tensor.full_tensor() if is_sharded(tensor) else tensor  # type: ignore[attr-defined]
+    return tensor.full_tensor() if is_sharded(tensor) else tensor  # type: ignore[attr-defined]  # a DTensor
 
 
 def placed_like(tensor: Tensor, like: Tensor) -> Tensor:
@@ -59,12 +58,12 @@ def placed_like(tensor: Tensor, like: Tensor) -> Tensor:
         raise ValueError(
             f"A tensor beside a sharded one must have its shape, found {list(tensor.shape)} for {list(like.shape)}."
         )
-    mesh, placements = like.device_mesh, like.placements  # type: ignore[attr-defined]
+    mesh, placements = like.device_mesh, like.placements  # type: ignore[attr-defined]  # a DTensor
     if not is_sharded(tensor):  # the same on every process: nothing is sent
         on_device = tensor.to(local(like).device)
         tensor = DTensor.from_local(on_device, mesh, [Replicate()] * mesh.ndim, run_check=False)
-    same = tensor.placements == placements  # type: ignore[attr-defined]
-    return tensor if same else tensor.redistribute(placements=placements)  # type: ignore[attr-defined]
+    same = tensor.placements == placements  # type: ignore[attr-defined]  # a DTensor
+    return tensor if same else tensor.redistribute(placements=placements)  # type: ignore[attr-defined]  # a DTensor
 
 
 def beside_shards(entries: Entries) -> AbstractContextManager[Any]:
@@ -76,9 +75,9 @@ def share(tensor: Tensor, world_size: int) -> float:
     """Weight that makes a sum over all processes count every element once."""
     if not is_sharded(tensor):
         return 1.0 / world_size
-    mesh = tensor.device_mesh  # type: ignore[attr-defined]
+    mesh = tensor.device_mesh  # type: ignore[attr-defined]  # a DTensor
     weight = mesh.size() / world_size
-    for size, placement in zip(mesh.shape, tensor.placements, strict=True):  # type: ignore[attr-defined]
+    for size, placement in zip(mesh.shape, tensor.placements, strict=True):  # type: ignore[attr-defined]  # a DTensor
         if placement.is_partial():
             raise NotImplementedError(f"gradient placement {placement}")
         if placement.is_replicate():
@@ -217,7 +216,7 @@ def where(condition: Tensor, left: Entries, right: Entries) -> list[Tensor | Non
         if a is None and b is None:
             result.append(None)
             continue
-        a = torch.zeros_like(b) if a is None else a  # type: ignore[arg-type]
+        a = torch.zeros_like(b) if a is None else a  # type: ignore[arg-type]  # one of the two is there
         b = torch.zeros_like(a) if b is None else b
         chosen = a.clone()
         local(chosen).copy_(torch.where(condition, local(a), local(b)))

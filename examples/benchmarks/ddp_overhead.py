@@ -155,7 +155,7 @@ def main() -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    torch.multiprocessing.spawn(work, (port, arguments), nprocs=2)  # type: ignore[no-untyped-call]
+    torch.multiprocessing.spawn(work, (port, arguments), nprocs=2)
 
 
 if __name__ == "__main__":

@@ -2,15 +2,9 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable, Sequence
-from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any
 
-import torch
-from lightning.fabric import Fabric
-from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch import LightningModule
 from lightning.pytorch.loggers import Logger
 from rich.console import Console
@@ -20,24 +14,22 @@ from lightning_unlearn.audit._curves import curves
 from lightning_unlearn.audit._derived import derived_records
 from lightning_unlearn.audit._digests import identifiers_digest
 from lightning_unlearn.audit._environment import environment
+from lightning_unlearn.audit._frame import Frame
 from lightning_unlearn.audit._identity import Identify
 from lightning_unlearn.audit._loading import Weights
-from lightning_unlearn.audit._loggers import log_figures
 from lightning_unlearn.audit._measure import Measurement
 from lightning_unlearn.audit._metrics import metric_records
-from lightning_unlearn.audit._models import Models, load_models
+from lightning_unlearn.audit._models import Models
 from lightning_unlearn.audit._numbers import Evidence, accuracy
 from lightning_unlearn.audit._on_its_own import on_its_own
 from lightning_unlearn.audit._options import Options
 from lightning_unlearn.audit._progress import AuditProgress
 from lightning_unlearn.audit._report import AuditReport, SideRecord, TestRecord, Verdict
-from lightning_unlearn.audit._sides import Data, loaders_of, use_hooks_of
+from lightning_unlearn.audit._sides import Data
 from lightning_unlearn.audit._stages import Stages
 from lightning_unlearn.audit._table import SideScores
 from lightning_unlearn.audit._verdict import decide
 from lightning_unlearn.audit._words import attacks, cannot_know
-from lightning_unlearn.audit._write import check_writable, write
-from lightning_unlearn.errors import ConfigurationError
 from lightning_unlearn.predictions import Predict
 
 
@@ -133,37 +125,31 @@ def audit(
         >>> report.verdict.name, report.verdict.reasons[0]
         ('not forgotten', 'Its weights are those of the original: nothing was done.')
     """
-    start = time.perf_counter()
     options = Options(
         level, predict, identify, features, bits, benign_epoch, relearning_steps, batch_size,
         max_features, permutations, accelerator, seed,
     )  # fmt: skip
-    loaders = loaders_of(data, batch_size)
-    models = load_models(module, original, unlearned, references)
-    use_hooks_of(data, models.modules.values())
-    folder = None if output is None else check_writable(output)
-    device = _device(accelerator)
+    frame = Frame(
+        module,
+        data,
+        original,
+        unlearned,
+        references,
+        output=output,
+        batch_size=batch_size,
+        accelerator=accelerator,
+    )
+    models = frame.prepare()
     digests = {record.name: record.sha256 for record in models.records}
-    stages = Stages(folder, {"models": digests, "options": options.configuration()})
-    measure = Measurement(models.on(device), loaders, options, stages)
+    stages = Stages(frame.folder, {"models": digests, "options": options.configuration()})
+    measure = Measurement(models, frame.loaders, options, stages)
     with AuditProgress(measure.batches(), show=progress, console=console) as bar:
         evidence = measure(bar)
         bar.say("metrics")
-        report = _report(models, evidence, options, device=device, start=start)
-    if folder is not None:
-        write(report, folder)
-    log_figures(report, loggers)
+        report = _report(models, evidence, options, frame)
+    frame.hand_out(report, loggers)
     stages.finish()
     return report
-
-
-def _device(accelerator: str) -> torch.device:
-    try:
-        return Fabric(accelerator=accelerator, devices=1).device
-    except (ValueError, RuntimeError, MisconfigurationException) as error:
-        raise ConfigurationError(
-            f"`accelerator` must be one that is there, found {accelerator!r}: {error} Use `auto`."
-        ) from error
 
 
 def judge(
@@ -174,9 +160,7 @@ def judge(
     return _verdict(models, evidence, options, tests, control), tests, control
 
 
-def _report(
-    models: Models, evidence: Evidence, options: Options, *, device: Any, start: float
-) -> AuditReport:
+def _report(models: Models, evidence: Evidence, options: Options, frame: Frame) -> AuditReport:
     verdict, tests, control = judge(models, evidence, options)
     names = list(models.modules)
     configuration = options.configuration()
@@ -203,11 +187,8 @@ def _report(
         attacks=attacks(evidence),
         curves=curves(evidence, names),
         configuration=configuration,
-        environment=environment(device),
-        made={
-            "at": datetime.now(timezone.utc).isoformat(timespec="seconds"),
-            "seconds": round(time.perf_counter() - start, 1),
-        },
+        environment=environment(frame.device),
+        made=frame.made(),
     )
 
 

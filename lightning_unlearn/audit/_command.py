@@ -12,10 +12,10 @@ from rich.console import Console
 
 from lightning_unlearn.audit._audit import audit
 from lightning_unlearn.audit._identity import digest_of
-from lightning_unlearn.audit._json import from_json
+from lightning_unlearn.audit._options import named
 from lightning_unlearn.audit._report import AuditReport
 from lightning_unlearn.audit._sides import loaders_of
-from lightning_unlearn.audit._verify import verify_digests
+from lightning_unlearn.audit._verify import read_report, verify_digests
 from lightning_unlearn.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -127,6 +127,13 @@ def _say(report: AuditReport, output: Path) -> None:
 
 
 def _verify(report: Path, data: Any, options: dict[str, Any]) -> None:
+    """Compare digests; samples are known by whatever told them apart in the audit."""
+    recorded = read_report(report)
+    then, now = recorded.configuration.get("identify"), named(options["identify"])
+    if data is not None and then != now:
+        raise ConfigurationError(
+            f"`--identify` must be what the audit was done with, {then}, found {now}. Other identifiers have other digests."
+        )
     loaders = {} if data is None else loaders_of(data, options["batch_size"])
     digests = {name: digest_of(loader, options["identify"]) for name, loader in loaders.items()}
     differences = verify_digests(report, digests)
@@ -134,7 +141,6 @@ def _verify(report: Path, data: Any, options: dict[str, Any]) -> None:
         print(difference)
     if differences:
         sys.exit(1)
-    recorded = from_json(report.read_text(encoding="utf-8"))
     unseen = [f"weights of the {model.name}" for model in recorded.models if model.source is None]
     unseen += [f"samples of the {side.name} side" for side in recorded.sides if side.name not in digests]
     print(f"All that was looked at is as it was when {report} was made.")

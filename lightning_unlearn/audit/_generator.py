@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-import torch
-from lightning.fabric import Fabric
 from lightning.pytorch import LightningModule
 from lightning.pytorch.loggers import Logger
 from rich.console import Console
 from torch import nn
 
 from lightning_unlearn.audit._environment import environment
+from lightning_unlearn.audit._frame import Frame
 from lightning_unlearn.audit._generator_bounds import beside_prior, generator_on_its_own
 from lightning_unlearn.audit._generator_evidence import GeneratorEvidence
 from lightning_unlearn.audit._generator_images import Sample
@@ -28,12 +25,10 @@ from lightning_unlearn.audit._generator_words import generator_attacks, generato
 from lightning_unlearn.audit._identity import Identify
 from lightning_unlearn.audit._independence import check_independent
 from lightning_unlearn.audit._loading import Weights
-from lightning_unlearn.audit._loggers import log_figures
-from lightning_unlearn.audit._models import Models, load_models
+from lightning_unlearn.audit._models import Models
 from lightning_unlearn.audit._progress import AuditProgress
 from lightning_unlearn.audit._report import AuditReport, Curves, TestRecord, Verdict
-from lightning_unlearn.audit._sides import Data, loaders_of, use_hooks_of
-from lightning_unlearn.audit._write import check_writable, write
+from lightning_unlearn.audit._sides import Data
 
 
 def audit_generator(
@@ -144,25 +139,28 @@ def audit_generator(
         >>> report.verdict.name, report.verdict.reasons[0]
         ('not forgotten', 'Its weights are those of the original: nothing was done.')
     """
-    start = time.perf_counter()
     options = GeneratorOptions(
         sample, classifier, classifier_name, forget_class, feature_extractor, extractor_name, losses or {},
-        likelihoods or {}, prior, level, samples, batch_size, tuple(bits), shown, identify, accelerator, seed,
+        likelihoods or {}, prior, level, samples, batch_size, bits, shown, identify, accelerator, seed,
     )  # fmt: skip
-    loaders = loaders_of(data, batch_size)
-    models = load_models(module, original, unlearned, references)
-    use_hooks_of(data, models.modules.values())
-    check_independent(classifier, module, *models.modules.values(), *used_in_training)
-    folder = None if output is None else check_writable(output)
-    device = Fabric(accelerator=accelerator, devices=1).device
-    measure = GeneratorMeasurement(models.on(device).modules, loaders, options)
+    frame = Frame(
+        module,
+        data,
+        original,
+        unlearned,
+        references,
+        output=output,
+        batch_size=batch_size,
+        accelerator=accelerator,
+    )
+    check_independent(classifier, module, *frame.models.modules.values(), *used_in_training)
+    models = frame.prepare()
+    measure = GeneratorMeasurement(models.modules, frame.loaders, options)
     with AuditProgress(measure.batches(), show=progress, console=console) as bar:
         evidence = measure(bar)
         bar.say("metrics")
-        report = _report(models, evidence, options, device=device, start=start)
-    if folder is not None:
-        write(report, folder)
-    log_figures(report, loggers)
+        report = _report(models, evidence, options, frame)
+    frame.hand_out(report, loggers)
     return report
 
 
@@ -195,12 +193,7 @@ def _tests(
 
 
 def _report(
-    models: Models,
-    evidence: GeneratorEvidence,
-    options: GeneratorOptions,
-    *,
-    device: torch.device,
-    start: float,
+    models: Models, evidence: GeneratorEvidence, options: GeneratorOptions, frame: Frame
 ) -> AuditReport:
     verdict, tests, control = judge_generator(models, evidence, options)
     return AuditReport(
@@ -214,9 +207,6 @@ def _report(
         attacks=generator_attacks(evidence),
         curves=Curves(images=evidence.images),
         configuration=options.configuration(),
-        environment=environment(device),
-        made={
-            "at": datetime.now(timezone.utc).isoformat(timespec="seconds"),
-            "seconds": round(time.perf_counter() - start, 1),
-        },
+        environment=environment(frame.device),
+        made=frame.made(),
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from lightning_unlearn._checks import non_negative_int, positive_int
 from lightning_unlearn.audit._generator_images import Sample
 from lightning_unlearn.audit._identity import Identify
-from lightning_unlearn.audit._options import _named
+from lightning_unlearn.audit._options import check_bits, check_level, named
 from lightning_unlearn.errors import ConfigurationError
 from lightning_unlearn.metrics import SideELBO, SideReconstructionError
 from lightning_unlearn.metrics._extractor import Extractor
@@ -55,7 +55,7 @@ class GeneratorOptions:
     level: float
     samples: int
     batch_size: int
-    bits: tuple[Any, ...]
+    bits: Sequence[int]
     shown: int
     identify: Identify | None
     accelerator: str
@@ -66,15 +66,15 @@ class GeneratorOptions:
             positive_int(name, getattr(self, name))
         for name in ("forget_class", "seed"):
             non_negative_int(name, getattr(self, name))
+        check_level(self.level)
+        check_bits(self.bits)
         both = sorted(set(self.losses) & set(self.likelihoods))
         fit = {
-            "`level` must be a probability above 0 and below 0.5": (0 < self.level < 0.5, self.level),
             "`prior` must be between 0 and 1, or None": (
                 self.prior is None or 0 < self.prior < 1,
                 self.prior,
             ),
             f"`samples` must be at least {2 * BLOCKS}": (self.samples >= 2 * BLOCKS, self.samples),
-            "`bits` must be integers from 2 to 16": (all(_bits(bits) for bits in self.bits), self.bits),
             "`losses` and `likelihoods` must have no name in common": (not both, both),
         }
         wrong = [f"{rule}, found {value}. Change it." for rule, (holds, value) in fit.items() if not holds]
@@ -102,23 +102,19 @@ class GeneratorOptions:
     def configuration(self) -> dict[str, Any]:
         """As plain values, for the report."""
         return {
-            "sample": _named(self.sample),
+            "sample": named(self.sample),
             "classifier": self.classifier_name,
             "forget_class": self.forget_class,
             "features": self.extractor().name,
-            "losses": {name: _named(of) for name, of in self.losses.items()},
-            "likelihoods": {name: _named(of) for name, of in self.likelihoods.items()},
+            "losses": {name: named(of) for name, of in self.losses.items()},
+            "likelihoods": {name: named(of) for name, of in self.likelihoods.items()},
             "prior": self.prior,
             "level": self.level,
             "samples": self.samples,
             "batch_size": self.batch_size,
             "bits": list(self.bits),
             "shown": self.shown,
-            "identify": _named(self.identify),
+            "identify": named(self.identify),
             "accelerator": self.accelerator,
             "seed": self.seed,
         }
-
-
-def _bits(bits: Any) -> bool:
-    return isinstance(bits, int) and not isinstance(bits, bool) and 2 <= bits <= 16

@@ -67,7 +67,7 @@ def visit(
     Raises:
         ConfigurationError: a batch does not fit, or sides share samples.
     """
-    total = len(loader.dataset)  # type: ignore[arg-type]
+    total = len(loader.dataset)  # type: ignore[arg-type]  # `loaders_of` has seen to it
     stream = torch.Generator().manual_seed(options.seed)
     chosen = torch.zeros(total, dtype=torch.bool)
     chosen[torch.randperm(total, generator=stream)[: options.samples]] = True

@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 from lightning.pytorch import LightningModule
+from lightning.pytorch.utilities.seed import isolate_rng
 from torch.utils.data import DataLoader
 
 from lightning_unlearn.audit._digests import identifiers_digest
@@ -24,6 +25,7 @@ from lightning_unlearn.audit._sides import Shuffled, half
 from lightning_unlearn.audit._stages import Stages
 from lightning_unlearn.audit._table import SideScores
 from lightning_unlearn.audit._tuning import steps, tuned
+from lightning_unlearn.audit._verdict import COLLAPSE
 from lightning_unlearn.errors import ConfigurationError
 
 _BATCH = 64  # of either side, when copies are trained
@@ -59,7 +61,7 @@ class Measurement:
 
     def __call__(self, progress: AuditProgress) -> Evidence:
         """All of it; random streams begin at the seed, and are put back."""
-        with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
+        with isolate_rng():
             torch.manual_seed(self._options.seed)
             return self._all(progress)
 
@@ -70,6 +72,7 @@ class Measurement:
             sides[name] = self._side(name, sides, progress)
         forget, retain = sides["forget"], sides["retain"]
         self._check_finite(sides)
+        self._check_trained(retain)
         self._samples = identifiers_digest(
             [
                 *(f"{name} {identifier}" for name, side in sides.items() for identifier in side.identifiers),
@@ -100,8 +103,21 @@ class Measurement:
                     "whose training has diverged: train it again."
                 )
 
+    def _check_trained(self, retain: SideScores) -> None:
+        """A reference that knows nothing would make room for anything."""
+        shares = {name: accuracy(retain, name) for name in self._models.references}
+        chance = 1 / retain.classes
+        best = max(shares.values(), default=chance)
+        noise = 3 / (2 * len(retain.labels)) ** 0.5  # three standard errors of a difference, at most
+        for name, share in shares.items():
+            if best - share > max(COLLAPSE * (best - chance), noise):
+                raise ConfigurationError(
+                    f"`references` must be models that were trained alike, found that {name} is right about {share:.1%} of the "
+                    f"retain set, another about {best:.1%}. Leave it out, or train it again."
+                )
+
     def _steps_of_epoch(self) -> int:
-        return -(-len(self._loaders["retain"].dataset) // _BATCH)  # type: ignore[arg-type]
+        return -(-len(self._loaders["retain"].dataset) // _BATCH)  # type: ignore[arg-type]  # `loaders_of` has seen to it
 
     def _side(self, name: str, others: Mapping[str, SideScores], progress: AuditProgress) -> SideScores:
         apart = {other: set(others[other].identifiers) for other in _APART.get(name, ()) if other in others}

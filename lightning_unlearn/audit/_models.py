@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import torch
 from lightning.pytorch import LightningModule
@@ -68,10 +69,10 @@ def load_models(
 
 
 def _record(name: str, weights: Weights, state: Mapping[str, Tensor]) -> ModelRecord:
-    role = "reference" if name.startswith("reference") else name
+    roles: dict[str, Literal["original", "unlearned"]] = {"original": "original", "unlearned": "unlearned"}
     source = str(weights) if isinstance(weights, (str, Path)) else None
     numbers = sum(tensor.numel() for tensor in state.values())
-    return ModelRecord(name, role, source, weights_digest(state), numbers)  # type: ignore[arg-type]
+    return ModelRecord(name, roles.get(name, "reference"), source, weights_digest(state), numbers)
 
 
 def _check_independent(records: Sequence[ModelRecord]) -> None:

@@ -7,7 +7,7 @@ import math
 import numpy as np
 from scipy.stats import norm
 
-from lightning_unlearn.audit._blind import INPUTS, blind_attack
+from lightning_unlearn.audit._blind import INPUTS, LEAST, blind_attack
 from lightning_unlearn.audit._numbers import Evidence
 from lightning_unlearn.audit._recognition import recognition
 from lightning_unlearn.audit._report import TestRecord
@@ -47,14 +47,12 @@ def on_its_own(
 
 def _same_kind(evidence: Evidence, model: str, level: float, seed: int) -> list[TestRecord]:
     """What the membership test takes for granted, tested without any model."""
-    if (
-        evidence.unseen is None
-        or not {INPUTS} <= evidence.forget.features.keys() & evidence.unseen.features.keys()
-    ):
+    groups = [
+        side.features.get(INPUTS, ()) for side in (evidence.forget, evidence.unseen) if side is not None
+    ]
+    if len(groups) < 2 or min(map(len, groups)) < LEAST:
         return []
-    area, p_value = blind_attack(
-        evidence.forget.features[INPUTS], evidence.unseen.features[INPUTS], seed=seed
-    )
+    area, p_value = blind_attack(*(np.asarray(group) for group in groups), seed=seed)
     rejected = p_value <= level
     says = (
         f"An attack that never asks the model tells them apart (area under its curve {area:.2f}): the test of membership "

@@ -30,21 +30,8 @@ class Options:
     seed: int
 
     def __post_init__(self) -> None:
-        if (
-            isinstance(self.level, bool)
-            or not isinstance(self.level, (int, float))
-            or not 0 < self.level < 0.5
-        ):
-            raise ConfigurationError(
-                f"`level` must be a probability above 0 and below 0.5, found {self.level!r}. Usual is 0.05."
-            )
-        if not isinstance(self.bits, (list, tuple)):
-            raise ConfigurationError(
-                f"`bits` must be a list of integers, found {self.bits!r}. Put it into a list."
-            )
-        for bits in self.bits:
-            if isinstance(bits, bool) or not isinstance(bits, int) or not 2 <= bits <= 16:
-                raise ConfigurationError(f"`bits` must be integers from 2 to 16, found {bits!r}.")
+        check_level(self.level)
+        check_bits(self.bits)
         non_negative_int("relearning_steps", self.relearning_steps)
         positive_int("batch_size", self.batch_size)
         positive_int("max_features", self.max_features)
@@ -59,8 +46,8 @@ class Options:
         """As plain values, for the report."""
         return {
             "level": self.level,
-            "predict": _named(self.predict),
-            "identify": _named(self.identify),
+            "predict": named(self.predict),
+            "identify": named(self.identify),
             "features": self.features,
             "bits": list(self.bits),
             "benign_epoch": self.benign_epoch,
@@ -73,7 +60,27 @@ class Options:
         }
 
 
-def _named(function: Any) -> str | None:
+def check_level(level: Any) -> None:
+    """Raise unless it is a probability below one half."""
+    if isinstance(level, bool) or not isinstance(level, (int, float)) or not 0 < level < 0.5:
+        raise ConfigurationError(
+            f"`level` must be a probability above 0 and below 0.5, found {level!r}. Usual is 0.05."
+        )
+
+
+def check_bits(several: Any) -> None:
+    """Raise unless it is a list of numbers of bits."""
+    if not isinstance(several, (list, tuple)):
+        raise ConfigurationError(f"`bits` must be a list of integers, found {several!r}. Put it into a list.")
+    for bits in several:
+        if isinstance(bits, bool) or not isinstance(bits, int) or not 2 <= bits <= 16:
+            raise ConfigurationError(
+                f"`bits` must be integers from 2 to 16, found {bits!r}. Usual are 8 and 4."
+            )
+
+
+def named(function: Any) -> str | None:
+    """Where a function is from, for the report."""
     if function is None:
         return None
     return f"{getattr(function, '__module__', '?')}.{getattr(function, '__qualname__', type(function).__qualname__)}"

@@ -8,6 +8,7 @@ from typing import Any, TypeAlias
 import torch
 from lightning.pytorch import LightningDataModule, LightningModule
 from lightning.pytorch.utilities.model_helpers import is_overridden
+from lightning.pytorch.utilities.seed import isolate_rng
 from torch.utils.data import ConcatDataset, DataLoader, Dataset, Subset
 
 from lightning_unlearn.data import UnlearningDataModule
@@ -120,7 +121,7 @@ class Shuffled:
             for _ in range(self._steps)
         ]
         first = self._parts[0][0]
-        with torch.random.fork_rng(devices=[]):  # workers and data sets may draw
+        with isolate_rng():  # workers and data sets may draw
             torch.manual_seed(self._seed)
             yield from DataLoader(
                 ConcatDataset(datasets),
@@ -132,7 +133,7 @@ class Shuffled:
 
 def half(loader: DataLoader[Any], *, second: bool) -> DataLoader[Any]:
     """A random half of a side, or the other one; a single sample is in both halves."""
-    count = len(loader.dataset)  # type: ignore[arg-type]
+    count = len(loader.dataset)  # type: ignore[arg-type]  # `loaders_of` has seen to it
     order = torch.randperm(count, generator=torch.Generator().manual_seed(0)).tolist()
     chosen = order[int(second) :: 2] or [0]  # at random: classes may take turns, or come one after the other
     return DataLoader(Subset(loader.dataset, chosen), loader.batch_size, collate_fn=loader.collate_fn)

@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 from lightning.pytorch import LightningModule
+from lightning.pytorch.utilities.seed import isolate_rng
 from torch.nn.functional import cross_entropy
 
 from lightning_unlearn.audit._loading import copied
@@ -37,7 +38,7 @@ def steps(
         parameter.requires_grad_(parameter.is_floating_point())
     optimizer = torch.optim.Adam(copy.parameters(), lr=_LR)
     yield copy.eval()
-    with torch.random.fork_rng(devices=[]):
+    with isolate_rng():
         torch.manual_seed(seed)
         for batch in batches:
             copy.train()

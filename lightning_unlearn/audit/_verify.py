@@ -85,13 +85,7 @@ def verify_digests(
     Raises:
         ConfigurationError: As there.
     """
-    path = Path(report).expanduser()
-    try:
-        found = from_json(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigurationError(
-            f"`report` must be the report.json of an audit, found {path} ({error}). Name a file that is there."
-        ) from error
+    found = read_report(report)
     if weights is None:
         weights = {model.name: model.source for model in found.models if model.source is not None}
     _require_names(found, weights, samples)
@@ -109,6 +103,21 @@ def verify_digests(
             if now != side.sha256:
                 differences.append(Difference("samples", f"{side.name} side", side.sha256, now))
     return differences
+
+
+def read_report(report: Path | str) -> AuditReport:
+    """The report in a file.
+
+    Raises:
+        ConfigurationError: There is none.
+    """
+    path = Path(report).expanduser()
+    try:
+        return from_json(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigurationError(
+            f"`report` must be the report.json of an audit, found {path} ({error}). Name a file that is there."
+        ) from error
 
 
 def _digest(weights: Weights) -> str | None:

@@ -65,6 +65,14 @@ def cannot_know(
             "The unseen samples are of another kind than the forget set, as a look at the inputs alone shows: whether it was "
             "learned cannot be told from what it is. Hold out samples at random, or retrain references."
         )
+    names = {test.name for test in tests}
+    if references < 2 and "membership" in names and KIND not in names:
+        found.append("Whether the unseen samples are of the kind of the forget set could not be looked at.")
+    if evidence.forgotten_classes and not features_of_classes(evidence, "unlearned"):
+        found.append(
+            "The forgotten class was not looked for in the features: there are too few samples, or no linear layer. What is "
+            "hidden there is not seen."
+        )
     if evidence.unseen is None:
         kind = "class" if evidence.forgotten_classes else "kind"
         found.append(

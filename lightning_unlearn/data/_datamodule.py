@@ -172,9 +172,9 @@ class UnlearningDataModule(TwoSides, L.LightningDataModule):
         # On the instance: Lightning takes a method of the class for a promise of data.
         self.val, self.test = val, test
         if val is not None:
-            self.val_dataloader = self._val_dataloader  # type: ignore[method-assign]
+            self.val_dataloader = self._val_dataloader  # type: ignore[method-assign]  # see above
         if test is not None:
-            self.test_dataloader = self._test_dataloader  # type: ignore[method-assign]
+            self.test_dataloader = self._test_dataloader  # type: ignore[method-assign]  # see above
 
     def _val_dataloader(self) -> Any:
         return self._plain_loader(self.val)

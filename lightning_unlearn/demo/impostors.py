@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 import torch
+from lightning.pytorch.utilities.seed import isolate_rng
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
@@ -61,7 +62,7 @@ def retrain_the_last_layer(original: nn.Module, sides: Sides, steps: int = 300) 
     """A fresh last layer, trained on the retain set; everything below is the original's."""
     model = copy.deepcopy(original).eval()
     head = _head(model)
-    with torch.random.fork_rng(devices=[]):
+    with isolate_rng():
         torch.manual_seed(sides.seed)
         head.reset_parameters()
     optimizer = torch.optim.Adam(head.parameters(), lr=1e-2)

@@ -93,6 +93,7 @@ class Replay:
             _running.restore(self._trainer, self._module, own["running"], self._while_logging)
             loop._restarting = False  # or plateau schedulers are left out at the end of this epoch
             if place.batches > 0:
+                # private: what the logs of this epoch are keyed by (tests/resume/test_moments.py)
                 self._trainer._logger_connector._first_loop_iter = place.batches == 1
             if place.inside_epoch_end:
                 self._end_epoch()
@@ -124,6 +125,7 @@ class Replay:
 
     def _end_epoch(self) -> None:
         """What `FitLoop.on_advance_end` does after the hooks of the end of an epoch, one of which has saved."""
+        # private: Lightning has no other way to do the rest of a step of its own (tests/resume/test_moments.py)
         loop, connector = self._trainer.fit_loop, self._trainer._logger_connector
         loop.epoch_progress.current.completed -= 1  # the logs are of the epoch that ends
         connector.on_epoch_end()
@@ -151,6 +153,7 @@ class Replay:
 
     def _end_batch(self, data_fetcher: Any) -> None:
         """What the epoch loop does after the hooks of the end of a batch, one of which has saved."""
+        # private: as above
         loop, connector = self._trainer.fit_loop.epoch_loop, self._trainer._logger_connector
         if self._own_size_matches:
             connector.on_batch_end()

@@ -127,6 +127,8 @@ def _forgive(results: Any, restored: set[str], patches: Patches) -> None:
     patches.set(results, "log", forgiving)
 
 
+# `_update_count`, `_forward_cache` and `_computed` are private to torchmetrics and not part of `metric_state`: without them a
+# resumed mean would be another one (tests/resume/test_state.py, test_moments.py)
 # ---- torchmetrics ----------------------------------------------------------------------------------------------------
 def _state(metric: Metric) -> dict[str, Any]:
     states = {name: _copied(value) for name, value in metric.metric_state.items()}

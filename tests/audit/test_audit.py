@@ -233,6 +233,32 @@ def test_halves_of_a_side_are_drawn_at_random_and_are_all_of_it():
     assert 10 < sum(x < 50 for x in halves[0]) < 40
 
 
+def test_a_reference_that_was_not_trained_like_the_others_is_refused():
+    """Beside it, everything would look alike."""
+
+    def data(count, seed):  # the class is in the inputs
+        labels = torch.arange(count) % 3
+        noise = torch.randn(count, 4, generator=torch.Generator().manual_seed(seed))
+        return TensorDataset(0.1 * noise + torch.nn.functional.one_hot(labels, 4), labels)
+
+    class Reader(Net):
+        def __init__(self, scale=1.0):
+            super().__init__()
+            self.body, self.head = torch.nn.Identity(), torch.nn.Linear(4, 3)
+            self.head.weight.data, self.head.bias.data = scale * torch.eye(4)[:3], torch.zeros(3)
+
+    parts = {
+        name: data(count, seed) for seed, (name, count) in enumerate({"forget": 20, "retain": 60}.items())
+    }
+    trained = {"original": Reader(2.0), "unlearned": Reader(3.0)}
+    run(parts, Reader(), **trained, references=[Reader(4.0), Reader(5.0)])
+    with pytest.raises(
+        ConfigurationError,
+        match=r"reference 2 is right about 33\.3% of the retain set, another about 100\.0%",
+    ):
+        run(parts, Reader(), **trained, references=[Reader(4.0), Reader(0.0)])
+
+
 def test_inputs_that_nobody_can_look_into_need_identifiers():
     with pytest.raises(
         ConfigurationError, match=r"found Inside in a batch, whose content is not known\. Pass"

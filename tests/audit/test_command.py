@@ -44,6 +44,11 @@ def test_the_example_writes_a_report_and_verifies_it(models, capsys):
     said = capsys.readouterr().out
     assert "is as it was when" in said
     assert "Not looked at" not in said
+    with pytest.raises(
+        SystemExit,
+        match=r"^error: `--identify` must be what the audit was done with, None, found builtins\.len",
+    ):
+        run("--verify", "unlearn-demo/audit/report.json", "--identify", "builtins.len")
     torch.save(DigitClassifier().state_dict(), "unlearn-demo/references/2.ckpt")
     with pytest.raises(SystemExit) as ended:
         run("--verify", "unlearn-demo/audit/report.json", "--data.init_args.forget_class", "4")
