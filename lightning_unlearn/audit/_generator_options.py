@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from lightning_unlearn._checks import non_negative_int, positive_int
 from lightning_unlearn.audit._generator_images import Sample
 from lightning_unlearn.audit._identity import Identify
-from lightning_unlearn.audit._options import check_bits, check_level, named
+from lightning_unlearn.audit._options import named, of_bits, of_level
 from lightning_unlearn.errors import ConfigurationError
 from lightning_unlearn.metrics import SideELBO, SideReconstructionError
 from lightning_unlearn.metrics._extractor import Extractor
@@ -66,8 +66,6 @@ class GeneratorOptions:
             positive_int(name, getattr(self, name))
         for name in ("forget_class", "seed"):
             non_negative_int(name, getattr(self, name))
-        check_level(self.level)
-        check_bits(self.bits)
         both = sorted(set(self.losses) & set(self.likelihoods))
         fit = {
             "`prior` must be between 0 and 1, or None": (
@@ -77,7 +75,8 @@ class GeneratorOptions:
             f"`samples` must be at least {2 * BLOCKS}": (self.samples >= 2 * BLOCKS, self.samples),
             "`losses` and `likelihoods` must have no name in common": (not both, both),
         }
-        wrong = [f"{rule}, found {value}. Change it." for rule, (holds, value) in fit.items() if not holds]
+        wrong = of_level(self.level) + of_bits(self.bits)
+        wrong += [f"{rule}, found {value}. Change it." for rule, (holds, value) in fit.items() if not holds]
         try:
             Extractor(self.classifier, self.classifier_name, "classifier")
             self.extractor()

@@ -108,9 +108,10 @@ class Measurement:
         shares = {name: accuracy(retain, name) for name in self._models.references}
         chance = 1 / retain.classes
         best = max(shares.values(), default=chance)
-        noise = 3 / (2 * len(retain.labels)) ** 0.5  # three standard errors of a difference, at most
+        if best - chance < (1 - chance) / 2:  # models that have hardly learned are hardly different
+            return
         for name, share in shares.items():
-            if best - share > max(COLLAPSE * (best - chance), noise):
+            if best - share > COLLAPSE * (best - chance):
                 raise ConfigurationError(
                     f"`references` must be models that were trained alike, found that {name} is right about {share:.1%} of the "
                     f"retain set, another about {best:.1%}. Leave it out, or train it again."

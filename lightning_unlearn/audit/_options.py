@@ -30,8 +30,8 @@ class Options:
     seed: int
 
     def __post_init__(self) -> None:
-        check_level(self.level)
-        check_bits(self.bits)
+        if wrong := of_level(self.level) + of_bits(self.bits):
+            raise ConfigurationError("\n".join(wrong))
         non_negative_int("relearning_steps", self.relearning_steps)
         positive_int("batch_size", self.batch_size)
         positive_int("max_features", self.max_features)
@@ -60,23 +60,22 @@ class Options:
         }
 
 
-def check_level(level: Any) -> None:
-    """Raise unless it is a probability below one half."""
+def of_level(level: Any) -> list[str]:
+    """What does not fit, unless it is a probability below one half."""
     if isinstance(level, bool) or not isinstance(level, (int, float)) or not 0 < level < 0.5:
-        raise ConfigurationError(
-            f"`level` must be a probability above 0 and below 0.5, found {level!r}. Usual is 0.05."
-        )
+        return [f"`level` must be a probability above 0 and below 0.5, found {level!r}. Usual is 0.05."]
+    return []
 
 
-def check_bits(several: Any) -> None:
-    """Raise unless it is a list of numbers of bits."""
+def of_bits(several: Any) -> list[str]:
+    """What does not fit, unless it is a list of numbers of bits."""
     if not isinstance(several, (list, tuple)):
-        raise ConfigurationError(f"`bits` must be a list of integers, found {several!r}. Put it into a list.")
-    for bits in several:
-        if isinstance(bits, bool) or not isinstance(bits, int) or not 2 <= bits <= 16:
-            raise ConfigurationError(
-                f"`bits` must be integers from 2 to 16, found {bits!r}. Usual are 8 and 4."
-            )
+        return [f"`bits` must be a list of integers, found {several!r}. Put it into a list."]
+    return [
+        f"`bits` must be integers from 2 to 16, found {bits!r}. Usual are 8 and 4."
+        for bits in several
+        if isinstance(bits, bool) or not isinstance(bits, int) or not 2 <= bits <= 16
+    ]
 
 
 def named(function: Any) -> str | None:
