@@ -120,18 +120,25 @@ def _standardised_ranks(forget: Array, unseen: Array) -> Array:
     return scaled
 
 
-def holm(p_values: Sequence[float]) -> list[float]:
+def holm(p_values: Sequence[float], weights: Sequence[float] | None = None) -> list[float]:
     """Adjusted p-values: rejecting those of at most α is wrong about any true null with a probability of at most α.
 
-    Source: Holm, "A Simple Sequentially Rejective Multiple Test Procedure", 1979.
+    Source: Holm, "A Simple Sequentially Rejective Multiple Test Procedure", 1979, with the weights of its section 4.
+
+    Args:
+        p_values: in [0, 1].
+        weights: positive, how the level is shared out; all alike by default.
 
     Example:
         >>> from lightning_unlearn.audit._statistics import holm
         >>> holm([0.01, 0.5, 0.02])
         [0.03, 0.5, 0.04]
+        >>> holm([0.04, 0.5, 0.02], weights=[2, 1, 1])
+        [0.08, 0.5, 0.08]
     """
-    adjusted, floor = [0.0] * len(p_values), 0.0
-    for done, place in enumerate(sorted(range(len(p_values)), key=p_values.__getitem__)):
-        floor = max(floor, min(1.0, (len(p_values) - done) * p_values[place]))
-        adjusted[place] = floor
+    share = [1.0] * len(p_values) if weights is None else list(weights)
+    adjusted, floor, left = [0.0] * len(p_values), 0.0, sum(share)
+    for place in sorted(range(len(p_values)), key=lambda i: p_values[i] / share[i]):
+        floor = max(floor, min(1.0, left / share[place] * p_values[place]))
+        adjusted[place], left = floor, left - share[place]
     return adjusted

@@ -48,16 +48,23 @@ def test_a_normal_instead_of_students_distribution_would_not_be():
     assert kstest(found, "uniform").pvalue < 1e-6
 
 
-@given(st.lists(st.floats(0, 1), min_size=1, max_size=7))
-def test_holm_is_closed_testing_by_bonferroni(p_values):
-    everyone = range(len(p_values))
+@given(st.lists(st.tuples(st.floats(0, 1), st.integers(1, 8)), min_size=1, max_size=7), st.booleans())
+def test_holm_is_closed_testing_by_bonferroni(tests, weighted):
+    p_values = [p_value for p_value, _ in tests]
+    weights = [weight if weighted else 1 for _, weight in tests]
+    everyone = range(len(tests))
     adjusted = []
     for one in everyone:
-        sets = [
-            s for size in range(len(p_values)) for s in itertools.combinations(set(everyone) - {one}, size)
-        ]
-        adjusted.append(max(min(1.0, (len(s) + 1) * min(p_values[i] for i in (*s, one))) for s in sets))
-    assert holm(p_values) == pytest.approx(adjusted)
+        sets = [s for size in everyone for s in itertools.combinations(set(everyone) - {one}, size)]
+        adjusted.append(
+            max(
+                min(
+                    1.0, min(sum(weights[j] for j in (*s, one)) / weights[i] * p_values[i] for i in (*s, one))
+                )
+                for s in sets
+            )
+        )
+    assert holm(p_values, weights if weighted else None) == pytest.approx(adjusted)
 
 
 def enumerated(forget, unseen):
