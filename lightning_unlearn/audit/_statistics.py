@@ -104,9 +104,7 @@ def membership_test(
     found = {}
     for name, sum_of in sums.items():
         extreme = sum_of[np.abs(sum_of).argmax()]
-        as_extreme = int(
-            (drawn >= abs(extreme) * (1 - 1e-9)).sum()
-        )  # what is equal but for rounding is a tie
+        as_extreme = int((drawn >= abs(extreme) - 1e-9).sum())  # what is equal but for rounding is a tie
         found[name] = (float(extreme), (1 + as_extreme) / (1 + permutations))
     return found
 
