@@ -7,7 +7,7 @@ BY_LOSS = [case for case in CASES if case.id != "surgery-relabel"]
 
 
 def is_adversarial(case: Case) -> bool:
-    """Whether a row is a function of the training loss alone: not of class probabilities, labels, or positions."""
+    """Whether a row is a function of the training loss alone: not of class probabilities, labels, positions, or samples."""
     of_labels = (
         "surgery-uniform",
         "surgery-bounded",
@@ -17,7 +17,7 @@ def is_adversarial(case: Case) -> bool:
         "teacher",
         "counter",
     )
-    return case.mask is None and not case.id.startswith(of_labels)
+    return case.mask is None and case.penalty is None and not case.id.startswith(of_labels)
 
 
 ADVERSARIAL = [case for case in BY_LOSS if is_adversarial(case)]
