@@ -144,10 +144,10 @@ def of_guidance(trainer: Trainer, module: LightningModule, guidance: Guidance | 
     """What sampler and classifier give that cannot be learnt from."""
     if guidance is None:
         return []
-    if not module.automatic_optimization and len(trainer.optimizers) > 1:
+    if not module.automatic_optimization:
         return [
-            f"`guidance` must join one loss a step, found manual optimisation with {len(trainer.optimizers)} optimisers. Add "
-            "the term to the generator's loss in `training_step` itself."
+            "`guidance` must join the loss that `training_step` returns, found manual optimisation. Add `guidance.loss(self)` "
+            "to a loss in `training_step` instead."
         ]
     with trainer.precision_plugin.forward_context():
         found = guidance.begin(module)

@@ -40,6 +40,7 @@ from tests.strategies._probes import (
     LookAhead,
     Masked,
     Prepared,
+    RetainAlone,
     RetainLookAhead,
 )
 from tests.strategies._uno_cases import guidance, penalty, uno_direction, unos_direction
@@ -124,6 +125,11 @@ class Case:
     def forget_labels(self) -> Tensor:
         """All labels of the forget set that the laws are run with."""
         return samples(12, 2).tensors[1]
+
+    @property
+    def retain_alone(self) -> Make:
+        """What it comes to without a forget gradient."""
+        return FineTune if self.penalty is None else lambda: RetainAlone(guidance=guidance())
 
 
 def mean_label(h: Hand) -> float:

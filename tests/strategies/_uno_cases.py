@@ -14,9 +14,11 @@ from tests.strategies._loops import Hand
 def uno_direction(h: Hand, weight: float = 0.1, *, relative: bool = True, alpha: float = 0.0) -> np.ndarray:
     """ALGORITHMS.md, section 2(b), with whole Hessians; the loss of a short window counts in part, as Lightning has it."""
     s, n_f, n_r = h.u @ h.g, h.u @ h.u, h.g @ h.g
+    if n_f == 0:  # an objective that is content
+        return h.g
     a = 2 * s / (n_f * n_r) * (h.g - s / n_f * h.u)
     b = 2 * s / (n_f * n_r) * (h.u - s / n_r * h.g)
-    loss = float(h.retain_loss(h.theta)) if relative else h.share
+    loss = float(h.retain_loss(h.theta).detach()) if relative else h.share
     return h.g + alpha * h.u + weight * abs(loss) * (h.forget_hessian @ a + h.retain_hessian @ b)
 
 
