@@ -28,6 +28,9 @@ class Guidance:
     A generator learns to please this classifier, which therefore proves nothing about it any more: score with another
     one, trained apart, and hand this one (or the strategy) to `audit_generator` as `used_in_training`.
 
+    Under manual optimisation, add `guidance.loss(self)` to a loss in `training_step` instead. Blocks that recompute their
+    activations must do so with `use_reentrant=False`: the other kind runs again when evaluation mode is over.
+
     Differs from the authors' code, which adds the term to the forget loss before ascent turns its sign; here it is
     always minimised. Theirs draws the samples in training mode: a sampler may switch the module's mode itself.
 
@@ -62,7 +65,7 @@ class Guidance:
 
     def __init__(
         self,
-        sampler: Callable[[nn.Module], Tensor],
+        sampler: Callable[[nn.Module], Any],  # of `Tensor`, jsonargparse would ask for a class that is one
         classifier: nn.Module,
         forget_classes: Sequence[int],
         num_classes: int,

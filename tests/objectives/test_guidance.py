@@ -5,10 +5,13 @@ import math
 import numpy as np
 import pytest
 import torch
+from jsonargparse import ArgumentParser
 from torch import nn
 from torch.utils.data import DataLoader
 
 from lightning_unlearn import (
+    UNO,
+    UNOS,
     Bounded,
     ConfigurationError,
     GradientAscent,
@@ -17,13 +20,16 @@ from lightning_unlearn import (
     Guidance,
     Holdout,
     RetainSurgery,
+    UnlearningStrategy,
 )
 from lightning_unlearn.audit._independence import check_independent
 from tests.strategies import _fits as fits
+from tests.strategies import _laws as laws
+from tests.strategies._cases import named
 from tests.strategies._modules import BatchNormed, Net
 from tests.strategies._uno_cases import FORGOTTEN, GUIDE, LATENTS, guidance, sample
 
-WITH_OBJECTIVE = [GradientAscent, GradientDifference, GradientSurgery, RetainSurgery]
+WITH_OBJECTIVE = [GradientAscent, GradientDifference, GradientSurgery, RetainSurgery, UNO, UNOS]
 
 
 # ---- the value -----------------------------------------------------------------------------------------------------
@@ -169,6 +175,23 @@ def test_a_batch_without_a_loss_stays_so():
     assert float(loss.detach()) == pytest.approx(1 + float(made.loss(Net()).detach()))
 
 
+@pytest.mark.parametrize("left_out", ["both", "retain"])
+def test_control_law_1_fails_where_it_does_not_join_a_side(left_out):
+    case = named("surgery-guided")
+
+    class ForgetAlone(GradientSurgery):
+        def __init__(self):
+            super().__init__(when="always", guidance=guidance())
+
+        def setup(self, trainer, pl_module, stage):
+            super().setup(trainer, pl_module, stage)
+            self._session._losses = self._session._losses | {"retain": None}
+
+    make = (lambda: GradientSurgery(when="always")) if left_out == "both" else ForgetAlone
+    with pytest.raises(AssertionError, match="off the loop by hand"):
+        laws.equals_hand_loop(case, make)
+
+
 def test_without_a_retain_side_it_joins_the_forget_objective():
     """A forget objective of nothing: what moves the weights is the guidance alone."""
     module = Net(lambda parameters: torch.optim.SGD(parameters, lr=0.1))
@@ -195,6 +218,38 @@ def test_every_strategy_with_an_objective_takes_one(strategy):
     made = guidance()
     assert strategy(guidance=made).guidance is made
     assert strategy().guidance is None
+
+
+class Decoder:
+    """A sampler as a class, for configurations."""
+
+    def __init__(self, count: int, seed: int = 0):
+        self.latents = torch.randn(count, fits.FEATURES, generator=torch.Generator().manual_seed(seed))
+
+    def __call__(self, module: nn.Module) -> torch.Tensor:
+        return module(self.latents.to(next(module.parameters())))
+
+
+def test_it_can_be_written_in_yaml():
+    parser = ArgumentParser(exit_on_error=False)
+    parser.add_subclass_arguments(UnlearningStrategy, "strategy")
+    config = f"""
+    strategy:
+      class_path: lightning_unlearn.GradientSurgery
+      init_args:
+        guidance:
+          class_path: lightning_unlearn.Guidance
+          init_args:
+            sampler: {{class_path: {__name__}.Decoder, init_args: {{count: 5}}}}
+            classifier: {{class_path: torch.nn.Linear, init_args: {{in_features: 3, out_features: 4}}}}
+            forget_classes: [1, 2]
+            num_classes: 4
+            weight: 0.5
+    """
+    instantiate = getattr(parser, "instantiate", None) or parser.instantiate_classes  # the older name
+    strategy = instantiate(parser.parse_string(config)).strategy
+    assert (strategy.guidance.forget_classes, strategy.guidance.weight) == ([1, 2], 0.5)
+    fits.fit(Net(), fits.sides(), strategy, max_epochs=1)
 
 
 @pytest.mark.parametrize("strategy", WITH_OBJECTIVE)

@@ -262,7 +262,7 @@ CASES = [
         lambda h: off(h.g, h.u),
         degenerate=lambda: RetainSurgery(objective=Holdout(0.0)),  # u = 0
     ),
-    uno_case("uno"),
+    Case("uno", UNO, uno_direction, degenerate=lambda: UNO(weight=0.0), double_backward=True),
     uno_case("uno-differences", 1e-8, second_order="finite_difference"),
     uno_case("uno-absolute", weight=0.5, relative=False, alpha=0.3),
     uno_case("uno-holdout", alpha=0.5, outer=holdout(LEVEL)),

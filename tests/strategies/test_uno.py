@@ -1,5 +1,6 @@
 """UNO's closed form against double backward of the loss that it states, and where that loss has no gradient."""
 
+import dataclasses
 import math
 
 import pytest
@@ -22,7 +23,7 @@ from tests.strategies import _fits as fits
 from tests.strategies import _laws as laws
 from tests.strategies._cases import LEVEL, named
 from tests.strategies._modules import Net, Traces, adamw, plain_sgd
-from tests.strategies._uno_cases import guidance, penalty
+from tests.strategies._uno_cases import guidance, penalty, uno_direction
 
 METHODS = ["double_backward", "finite_difference"]
 methods = pytest.mark.parametrize("method", METHODS)
@@ -164,6 +165,16 @@ def test_a_forget_side_that_is_content_leaves_retain_training(method, make):
         fits.fit(module, fits.sides(), strategy)
         ends.append(fits.weights(module))
     assert fits.distance(*ends) <= 1e-15
+
+
+def test_control_law_1_fails_if_a_short_window_has_the_whole_penalty():
+    case = named("uno-absolute")
+    whole = dataclasses.replace(
+        case, direction=lambda h: uno_direction(h, 0.5 / h.share, relative=False, alpha=0.3)
+    )
+    laws.equals_hand_loop(whole)
+    with pytest.raises(AssertionError, match="off the loop by hand"):
+        laws.equals_hand_loop(whole, accumulate=3)
 
 
 # ---- what it comes down to -----------------------------------------------------------------------------------------
