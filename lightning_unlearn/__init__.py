@@ -4,9 +4,11 @@ from lightning_unlearn.data import UnlearningDataModule
 from lightning_unlearn.errors import ConfigurationError, UnlearningError
 from lightning_unlearn.gradient import Gradient
 from lightning_unlearn.monitor import ForgettingMonitor
-from lightning_unlearn.objectives import Ascent, Bounded, Holdout, Objective, Relabel, Uniform
+from lightning_unlearn.objectives import Ascent, Bounded, Guidance, Holdout, Objective, Relabel, Uniform
 from lightning_unlearn.passes import Side, Source
 from lightning_unlearn.strategies import (
+    UNO,
+    UNOS,
     EditStrategy,
     FineTune,
     GradientAscent,
@@ -28,12 +30,15 @@ __all__ = [
     "GradientDifference",
     "GradientSurgery",
     "RetainSurgery",
+    "UNO",
+    "UNOS",
     "Objective",
     "Ascent",
     "Bounded",
     "Holdout",
     "Relabel",
     "Uniform",
+    "Guidance",
     "UnlearningDataModule",
     "ForgettingMonitor",
     "Gradient",

@@ -56,3 +56,10 @@ def non_negative_int(name: str, value: Any) -> int:
     if not isinstance(value, int) or isinstance(value, bool) or value < 0:
         raise ConfigurationError(f"`{name}` must be an integer of at least 0, found {value!r}.")
     return value
+
+
+def boolean(name: str, value: Any) -> bool:
+    """Return `value`, if it is true or false."""
+    if not isinstance(value, bool):
+        raise ConfigurationError(f"`{name}` must be true or false, found {value!r}.")
+    return value

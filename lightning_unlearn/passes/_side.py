@@ -12,6 +12,7 @@ from lightning_unlearn.errors import ConfigurationError
 from lightning_unlearn.gradient import Gradient
 from lightning_unlearn.passes._arrival import Visit
 from lightning_unlearn.passes._runner import Result
+from lightning_unlearn.passes._second_order import CENTRAL_DIFFERENCES
 
 _PIECEWISE_LINEAR = (nn.ReLU, nn.ReLU6, nn.LeakyReLU, nn.PReLU, nn.Hardtanh)
 
@@ -69,6 +70,15 @@ class Side:
         """The side's loss at the current weights, 0-d, detached: mean over window and ranks, then the outer function."""
         mean = self._mean_loss(self._here())
         return mean if self._outer is None else self._chain(mean)[0]
+
+    @property
+    def share(self) -> float:
+        """The gradients are this many times those of :attr:`loss`: below 1 in an accumulation window that ends early.
+
+        Lightning divides by `accumulate_grad_batches` there, too. A term that does not grow with the gradients (a weight of
+        the loss, a cosine) is to be multiplied by it.
+        """
+        return self._here().share
 
     def gradient(self, *, at: Gradient | None = None) -> Gradient:
         """Gradient of the side's loss, aligned with the trainable parameters.
@@ -187,8 +197,8 @@ class Side:
         # of all parameters, trained or not: a graph through a shard ends there, and the product is wrong without a word
         if sharded := next((n for n, p in self._module.named_parameters() if is_sharded(p)), None):
             raise ConfigurationError(
-                f"Double backward must not meet sharded parameters, found `{sharded}`. Use central differences, "
-                '`hessian_vector_product(v, method="finite_difference")`.'
+                f"Double backward must not meet sharded parameters, found `{sharded}`. Use central differences: "
+                f"{CENTRAL_DIFFERENCES}."
             )
         product = self._passed(v).gradient
         if self._outer is None:

@@ -14,6 +14,7 @@ from lightning.pytorch.utilities.model_helpers import is_overridden
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, IterableDataset
 
+from lightning_unlearn._modes import evaluating
 from lightning_unlearn._tensors import placed_like
 from lightning_unlearn.errors import ConfigurationError
 from lightning_unlearn.passes import _streams
@@ -193,15 +194,3 @@ def _not_training(trainer: Trainer) -> Iterator[None]:
         yield
     finally:
         trainer.state.stage = stage
-
-
-@contextmanager
-def evaluating(module: nn.Module) -> Iterator[None]:
-    """Evaluation mode for the length of the block; every sub-module gets its own mode back."""
-    modes = [(m, m.training) for m in module.modules()]
-    module.eval()
-    try:
-        yield
-    finally:
-        for m, mode in modes:
-            m.training = mode

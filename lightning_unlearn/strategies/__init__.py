@@ -9,6 +9,8 @@ from lightning_unlearn.strategies._gradient_difference import GradientDifference
 from lightning_unlearn.strategies._gradient_surgery import GradientSurgery
 from lightning_unlearn.strategies._progress import Progress
 from lightning_unlearn.strategies._retain_surgery import RetainSurgery
+from lightning_unlearn.strategies._uno import UNO
+from lightning_unlearn.strategies._unos import UNOS
 
 __all__ = [
     "UnlearningStrategy",
@@ -20,4 +22,6 @@ __all__ = [
     "GradientDifference",
     "GradientSurgery",
     "RetainSurgery",
+    "UNO",
+    "UNOS",
 ]

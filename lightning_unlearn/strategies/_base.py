@@ -11,7 +11,7 @@ from typing_extensions import override
 from lightning_unlearn import _checks as arguments
 from lightning_unlearn.errors import ConfigurationError, UnlearningError
 from lightning_unlearn.gradient import Gradient
-from lightning_unlearn.objectives import Ascent, Objective
+from lightning_unlearn.objectives import Ascent, Guidance, Objective
 from lightning_unlearn.passes import Session, Side, Source
 from lightning_unlearn.passes._reducer import of_wrapper
 from lightning_unlearn.passes._sides import SideName
@@ -34,6 +34,8 @@ class UnlearningStrategy(Tunable, ABC):
     Args:
         objective: the forget side's loss, to be minimised; `None` is `Ascent()`, the training loss with its sign
             turned.
+        guidance: a classifier's term that is added to the losses of both sides; `None` for none. Not beside an objective
+            with a function of its mean, such as `Holdout`.
         hold: where the batches of an accumulation window wait for its end: `"device"`, or `"cpu"` to save memory.
         seed: of the random numbers (dropout, random labels) of the forget side's passes.
         batch_norm: mode of batch normalisation in the forget side's passes: `"train"` normalises with the statistics
@@ -65,6 +67,7 @@ class UnlearningStrategy(Tunable, ABC):
         self,
         *,
         objective: Objective | None = None,
+        guidance: Guidance | None = None,
         hold: Literal["device", "cpu"] = "device",
         seed: int = 0,
         batch_norm: Literal["train", "eval"] = "train",
@@ -77,6 +80,7 @@ class UnlearningStrategy(Tunable, ABC):
                 f"`objective` must be an instance of an Objective, such as `Ascent()`, found {objective!r}."
             )
         self.objective: Objective = Ascent() if objective is None else objective
+        self.guidance = _checks.guidance_beside(self.objective, guidance)
         self.hold = cast(Literal["device", "cpu"], arguments.one_of("hold", hold, ("device", "cpu")))
         self.seed = arguments.non_negative_int("seed", seed)
         mode = arguments.one_of("batch_norm", batch_norm, ("train", "eval"))
@@ -133,13 +137,19 @@ class UnlearningStrategy(Tunable, ABC):
         _checks.raise_together(misfits, trainer)
         self._start_anew()
         self._started = False
-        overrides_retain = type(self).retain_loss is not UnlearningStrategy.retain_loss
+        replaces_retain = (
+            type(self).retain_loss is not UnlearningStrategy.retain_loss or self.guidance is not None
+        )
+        joined = (lambda loss: loss) if self.guidance is None else self.guidance.added_to
         self._session = Session(
             trainer,
             pl_module,
             own="retain" if self.needs_retain else "forget",
             wanted=self._needed,
-            losses={"forget": self.forget_loss, "retain": self.retain_loss if overrides_retain else None},
+            losses={
+                "forget": joined(self.forget_loss),
+                "retain": joined(self.retain_loss) if replaces_retain else None,
+            },
             objective=self.objective,
             hold=self.hold,
             seed=self.seed,
@@ -165,6 +175,7 @@ class UnlearningStrategy(Tunable, ABC):
         self.diagnostics, self._reach_checked, self._forget_side_silent = {}, False, False
         misfits = _checks.of_parameters(pl_module) + _checks.of_loaders(trainer, self._needed)
         misfits += of_wrapper(trainer) + _checks.of_placement(trainer, pl_module)
+        misfits += _checks.of_guidance(trainer, pl_module, self.guidance)
         _checks.raise_together(misfits, trainer)
         if len(self._needed) == 2:
             _checks.warn_of_shared_stream(trainer)

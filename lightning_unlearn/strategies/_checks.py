@@ -18,6 +18,7 @@ from torch.utils.data import DataLoader
 
 from lightning_unlearn._tensors import is_sharded
 from lightning_unlearn.errors import ConfigurationError
+from lightning_unlearn.objectives import Guidance, Objective
 from lightning_unlearn.weights import reshard
 
 
@@ -125,6 +126,33 @@ def of_placement(trainer: Trainer, module: LightningModule) -> list[str]:
         f"processes see different batches, found `{plain[0]}` as a plain tensor. Call `fully_shard` on the whole model "
         "after its layers."
     ]
+
+
+def guidance_beside(objective: Objective, guidance: Guidance | None) -> Guidance | None:
+    """Return `guidance`, if it is one that the objective can carry."""
+    if guidance is not None and not isinstance(guidance, Guidance):
+        raise ConfigurationError(f"`guidance` must be an instance of Guidance or None, found {guidance!r}.")
+    if guidance is not None and type(objective).outer is not Objective.outer:
+        raise ConfigurationError(
+            f"`guidance` must join a mean over samples, found `objective={objective!r}`, which minimises a function of that "
+            "mean. Take an objective without `outer`, such as `Bounded()`, or leave the guidance out."
+        )
+    return guidance
+
+
+def of_guidance(trainer: Trainer, module: LightningModule, guidance: Guidance | None) -> list[str]:
+    """What sampler and classifier give that cannot be learnt from."""
+    if guidance is None:
+        return []
+    if not module.automatic_optimization:
+        return [
+            "`guidance` must join the loss that `training_step` returns, found manual optimisation. Add `guidance.loss(self)` "
+            "to a loss in `training_step` instead."
+        ]
+    with trainer.precision_plugin.forward_context():
+        found = guidance.begin(module)
+    reshard(module)
+    return found
 
 
 def _has_hook(parameter: Tensor) -> bool:

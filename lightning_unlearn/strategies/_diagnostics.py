@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import torch
 from lightning.pytorch import LightningModule, Trainer
@@ -23,3 +24,17 @@ def log_diagnostics(
     prefix = "unlearn/" if optimizer is None else f"unlearn/optimizer_{optimizer}/"
     for name, value in diagnostics.items():
         module.log(f"{prefix}{name}", torch.as_tensor(value).float(), on_step=True, on_epoch=False)
+
+
+def count_conflict(state: dict[str, Any], conflicts: Tensor) -> None:
+    """Keep count, in what a strategy keeps, of the evaluations and of those in which the two gradients conflict."""
+    if "conflicts" not in state:
+        state["conflicts"] = torch.zeros((), dtype=torch.float64, device=conflicts.device)
+        state["evaluations"] = 0
+    state["conflicts"] += conflicts
+    state["evaluations"] += 1
+
+
+def angles(state: dict[str, Any], cosine: Tensor) -> dict[str, Tensor]:
+    """What strategies of two gradients report."""
+    return {"grad_cosine": cosine, "conflict_rate": state["conflicts"] / state["evaluations"]}

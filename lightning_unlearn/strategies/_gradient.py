@@ -10,11 +10,12 @@ from typing_extensions import override
 
 from lightning_unlearn import _checks as arguments
 from lightning_unlearn.gradient import Gradient
-from lightning_unlearn.objectives import Objective
+from lightning_unlearn.objectives import Guidance, Objective
 from lightning_unlearn.passes import Side
 from lightning_unlearn.strategies import _checks
 from lightning_unlearn.strategies._base import UnlearningStrategy
 from lightning_unlearn.strategies._by_tensor import combined_by_tensor
+from lightning_unlearn.strategies._diagnostics import angles, count_conflict
 
 
 class GradientStrategy(UnlearningStrategy):
@@ -31,6 +32,7 @@ class GradientStrategy(UnlearningStrategy):
             `unlearn/removed_fraction` is not reported, and a step with numbers that are not finite is left out
             altogether. With one process and without accumulation only.
         objective: see :class:`UnlearningStrategy`, and so for those that follow.
+        guidance: a classifier's term on both sides; `None` for none.
         hold: where the batches of a window wait.
         seed: of the forget side's passes.
         batch_norm: mode of batch normalisation in the forget side's passes.
@@ -49,13 +51,19 @@ class GradientStrategy(UnlearningStrategy):
         *,
         granularity: Literal["model", "tensor"] = "model",
         objective: Objective | None = None,
+        guidance: Guidance | None = None,
         hold: Literal["device", "cpu"] = "device",
         seed: int = 0,
         batch_norm: Literal["train", "eval"] = "train",
         state_dir: str | None = None,
     ) -> None:
         super().__init__(
-            objective=objective, hold=hold, seed=seed, batch_norm=batch_norm, state_dir=state_dir
+            objective=objective,
+            guidance=guidance,
+            hold=hold,
+            seed=seed,
+            batch_norm=batch_norm,
+            state_dir=state_dir,
         )
         chosen = arguments.one_of("granularity", granularity, ("model", "tensor"))
         self.granularity = cast(Literal["model", "tensor"], chosen)
@@ -83,25 +91,16 @@ class GradientStrategy(UnlearningStrategy):
         assert retain is not None
         if self.granularity == "tensor":
             direction, cosine = combined_by_tensor(forget, retain, self.combine)
-            self._count(cosine < 0)
-            self.diagnostics = self._shares(cosine)
+            count_conflict(self.state, cosine < 0)
+            self.diagnostics = angles(self.state, cosine)
             return direction
         u, g = forget.gradient(), retain.gradient()
         # all at once: one all-reduce where gradients are sharded
         inner, *_ = Gradient.dots((u, g), (u, u), (g, g))
-        self._count(inner < 0)
+        count_conflict(self.state, inner < 0)
         if self.reports:
             cosine = u.cosine(g)
-            self.diagnostics = self._shares(cosine) | {"removed_fraction": self.removed_fraction(cosine)}
+            self.diagnostics = angles(self.state, cosine) | {
+                "removed_fraction": self.removed_fraction(cosine)
+            }
         return self.combine(u, g)
-
-    def _count(self, conflicts: Tensor) -> None:
-        if "conflicts" not in self.state:
-            self.state["conflicts"] = torch.zeros((), dtype=torch.float64, device=conflicts.device)
-            self.state["evaluations"] = 0
-        self.state["conflicts"] += conflicts
-        self.state["evaluations"] += 1
-
-    def _shares(self, cosine: Tensor) -> dict[str, Tensor]:
-        rate = self.state["conflicts"] / self.state["evaluations"]
-        return {"grad_cosine": cosine, "conflict_rate": rate}

@@ -5,7 +5,7 @@ from typing import ClassVar, Literal
 from typing_extensions import override
 
 from lightning_unlearn.gradient import Gradient
-from lightning_unlearn.objectives import Objective
+from lightning_unlearn.objectives import Guidance, Objective
 from lightning_unlearn.passes import Side
 from lightning_unlearn.strategies._base import UnlearningStrategy
 
@@ -19,6 +19,7 @@ class GradientAscent(UnlearningStrategy):
 
     Args:
         objective: the forget side's loss, to be minimised; `None` is `Ascent()`.
+        guidance: see :class:`Guidance`; `None` for none.
         hold: see :class:`UnlearningStrategy`.
         seed: see :class:`UnlearningStrategy`.
         batch_norm: see :class:`UnlearningStrategy`.
@@ -39,13 +40,19 @@ class GradientAscent(UnlearningStrategy):
         self,
         *,
         objective: Objective | None = None,
+        guidance: Guidance | None = None,
         hold: Literal["device", "cpu"] = "device",
         seed: int = 0,
         batch_norm: Literal["train", "eval"] = "train",
         state_dir: str | None = None,
     ) -> None:
         super().__init__(
-            objective=objective, hold=hold, seed=seed, batch_norm=batch_norm, state_dir=state_dir
+            objective=objective,
+            guidance=guidance,
+            hold=hold,
+            seed=seed,
+            batch_norm=batch_norm,
+            state_dir=state_dir,
         )
 
     @override

@@ -8,7 +8,7 @@ from typing_extensions import override
 
 from lightning_unlearn import _checks
 from lightning_unlearn.gradient import Gradient
-from lightning_unlearn.objectives import Objective
+from lightning_unlearn.objectives import Guidance, Objective
 from lightning_unlearn.strategies._gradient import GradientStrategy
 
 
@@ -32,6 +32,7 @@ class GradientSurgery(GradientStrategy):
         when: `"conflict"` or `"always"`.
         granularity: see :class:`GradientStrategy`.
         objective: the forget side's loss, to be minimised; `None` is `Ascent()`.
+        guidance: see :class:`Guidance`; `None` for none.
         hold: see :class:`UnlearningStrategy`.
         seed: see :class:`UnlearningStrategy`.
         batch_norm: see :class:`UnlearningStrategy`.
@@ -59,6 +60,7 @@ class GradientSurgery(GradientStrategy):
         *,
         granularity: Literal["model", "tensor"] = "model",
         objective: Objective | None = None,
+        guidance: Guidance | None = None,
         hold: Literal["device", "cpu"] = "device",
         seed: int = 0,
         batch_norm: Literal["train", "eval"] = "train",
@@ -67,6 +69,7 @@ class GradientSurgery(GradientStrategy):
         super().__init__(
             granularity=granularity,
             objective=objective,
+            guidance=guidance,
             hold=hold,
             seed=seed,
             batch_norm=batch_norm,

@@ -19,6 +19,7 @@ class RetainSurgery(GradientStrategy):
     Args:
         granularity: see :class:`GradientStrategy`.
         objective: the forget side's loss; `None` is `Ascent()`.
+        guidance: see :class:`Guidance`; `None` for none.
         hold: see :class:`UnlearningStrategy`.
         seed: see :class:`UnlearningStrategy`.
         batch_norm: see :class:`UnlearningStrategy`.
@@ -38,8 +39,13 @@ class RetainSurgery(GradientStrategy):
 
     @override
     def combine(self, forget: Gradient, retain: Gradient) -> Gradient:
-        return forget.mul_(-retain.coefficient(forget)).add_(retain)  # into the memory of `forget`
+        return retain_surgery(forget, retain)
 
     @override
     def removed_fraction(self, cosine: Tensor) -> Tensor:
         return cosine**2
+
+
+def retain_surgery(forget: Gradient, retain: Gradient) -> Gradient:
+    """The retain gradient without its component along the forget gradient, in the memory of that one."""
+    return forget.mul_(-retain.coefficient(forget)).add_(retain)

@@ -64,6 +64,10 @@ def agree(make, reentrant, **arguments):
 def test_a_run_that_recomputes_activations_equals_one_that_keeps_them(case, reentrant):
     if reentrant and case.id == "fisher":
         pytest.skip("the probe itself calls `autograd.grad`")
+    if reentrant and case.penalty is not None:
+        pytest.skip(
+            "a sampler is in evaluation mode, which is over when the block runs again: see `Guidance`"
+        )
     agree(case.make, reentrant, loaders=loaders_for(case, fits.sides()), accumulate_grad_batches=2)
 
 

@@ -147,7 +147,7 @@ def test_without_a_scaler_a_bad_batch_in_half_precision_is_left_out(case, value,
         if case.retain_free:
             assert fits.same(start, end)
         else:
-            _, retain_only = first_step(case, "forget", value, precision, FineTune)
+            _, retain_only = first_step(case, "forget", value, precision, case.retain_alone)
             assert fits.same(end, allowed_by(case, start, retain_only))
             assert not fits.same(start, end)
     if not case.retain_free:
@@ -249,7 +249,7 @@ def test_without_a_scaler_the_window_of_a_bad_forget_batch_follows_the_retain_si
     if case.retain_free:
         assert fits.same(start, middle)
         return
-    _, expected, _, _ = window_run(case, "forget", 1, value, optimizer, FineTune)
+    _, expected, _, _ = window_run(case, "forget", 1, value, optimizer, case.retain_alone)
     expected = allowed_by(case, start, expected)
     assert fits.same(middle, expected)
     assert not fits.same(start, middle)

@@ -28,9 +28,9 @@ def scheduled_by_hand(net, pairs, case, sizes):
     steps = 0
     for size in sizes:
         for start in range(0, len(pairs), size):
-            hand = Hand(
-                net, pairs[start : start + size], size, case.term, case.outer, case.forget_labels, original
-            )
+            window = pairs[start : start + size]
+            hand = Hand(net, window, size, case.term, case.outer, case.forget_labels, original, case.penalty)
+            hand.step = steps
             flat = torch.from_numpy(np.array(case.direction(hand)))
             before = nn.utils.parameters_to_vector(parameters).detach().clone()
             for p, part in zip(parameters, flat.split([p.numel() for p in parameters]), strict=True):

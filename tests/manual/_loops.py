@@ -72,12 +72,14 @@ def hand_play(
     """
     players = nn.ModuleDict({"critic": copy.deepcopy(critic), "generator": copy.deepcopy(generator)})
     optimizers = {name: make_optimizer(player.parameters()) for name, player in players.items()}
-    for pair in [pair for _ in range(epochs) for pair in pairs]:
+    for step, pair in enumerate([pair for _ in range(epochs) for pair in pairs]):
         beginning = copy.deepcopy(players) if stale else None
         for name in order:
             parameters = list(players[name].parameters())
             before = torch.cat([p.detach().reshape(-1).clone() for p in parameters])
-            direction = case.direction(Player(players, name, pair, case, beginning))
+            player = Player(players, name, pair, case, beginning)
+            player.step = step
+            direction = case.direction(player)
             flat = torch.from_numpy(clipped(direction, clip, "norm").copy())
             for p, part in zip(parameters, flat.split([p.numel() for p in parameters]), strict=True):
                 p.grad = part.reshape(p.shape)

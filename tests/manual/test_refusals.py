@@ -8,6 +8,7 @@ from tests.manual._modules import Gan, ManualNet
 from tests.manual.test_traces import Accumulating
 from tests.strategies import _fits as fits
 from tests.strategies._probes import HessianProbe, LookAhead
+from tests.strategies._uno_cases import guidance
 
 
 class Bare(ManualNet):
@@ -63,6 +64,7 @@ REFUSED = {
     "steps that depend on the data, the other way": (Reluctant, GradientSurgery, "no step for the retain batch"),
     "predictions for a loss in parts": (Halves, lambda: GradientSurgery(objective=Bounded()), "add the losses up"),
     "look-ahead over several batches": (Accumulating, LookAhead, "hold earlier batches"),
+    "guidance": (ManualNet, lambda: GradientSurgery(guidance=guidance()), r"Add `guidance\.loss\(self\)`"),
     "Hessians over several batches": (Accumulating, HessianProbe, "hold earlier batches"),
 }  # fmt: skip
 

@@ -72,6 +72,13 @@ def test_losses_are_means_over_the_window(objective, accumulate):
     compare(objective, accumulate, ask, by_hand, 1e-13)
 
 
+@pytest.mark.parametrize(("accumulate", "shares"), [(1, [1.0] * 5), (2, [1.0, 1.0, 0.5]), (3, [1.0, 2 / 3])])
+def test_the_share_is_what_lightning_divides_by_too_much(accumulate, shares):
+    strategy = Asking(lambda forget, retain: (forget.share, retain.share))
+    fits.fit(Net(), fits.sides(), strategy, max_epochs=1, accumulate_grad_batches=accumulate)
+    assert strategy.answers == [(share, share) for share in shares]
+
+
 @objectives
 @windows
 def test_gradients(objective, accumulate):

@@ -9,15 +9,17 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, log_softmax, softmax
 
 from lightning_unlearn import (
+    UNO,
+    UNOS,
     Bounded,
     FineTune,
     GradientAscent,
@@ -38,8 +40,10 @@ from tests.strategies._probes import (
     LookAhead,
     Masked,
     Prepared,
+    RetainAlone,
     RetainLookAhead,
 )
+from tests.strategies._uno_cases import guidance, penalty, uno_direction, unos_direction
 
 Make = Callable[[], UnlearningStrategy]
 
@@ -98,6 +102,7 @@ class Case:
         uses_forget: whether a forget pass is made at all.
         double_backward: whether it needs a second derivative.
         finite_difference: whether it needs differences of passes, which half precision does not give.
+        penalty: of a net, what is added to the losses of both sides; `None` for nothing.
         tolerance: of law 1, relative to weights of about 1.
     """
 
@@ -113,12 +118,18 @@ class Case:
     uses_forget: bool = True
     double_backward: bool = False
     finite_difference: bool = False
+    penalty: Callable[[nn.Module], Tensor] | None = None
     tolerance: float = 1e-12
 
     @property
     def forget_labels(self) -> Tensor:
         """All labels of the forget set that the laws are run with."""
         return samples(12, 2).tensors[1]
+
+    @property
+    def retain_alone(self) -> Make:
+        """What it comes to without a forget gradient."""
+        return FineTune if self.penalty is None else lambda: RetainAlone(guidance=guidance())
 
 
 def mean_label(h: Hand) -> float:
@@ -190,6 +201,23 @@ def plain_sum() -> UnlearningStrategy:
     return GradientDifference(alpha=1.0)
 
 
+def uno_case(name: str, tolerance: float = 1e-12, outer: Outer | None = None, **arguments: Any) -> Case:
+    objective = None if outer is None else Holdout(LEVEL)
+    method = arguments.get("second_order", "double_backward")
+    by_hand = {key: value for key, value in arguments.items() if key != "second_order"}
+    return Case(
+        name,
+        lambda: UNO(objective=objective, **arguments),
+        lambda h: uno_direction(h, **by_hand),
+        term=ascent if outer is None else cross_entropy,
+        outer=outer or identity,
+        degenerate=lambda: UNO(objective=objective, **arguments | {"weight": 0.0, "alpha": 0.0}),
+        double_backward=method == "double_backward",
+        finite_difference=method == "finite_difference",
+        tolerance=tolerance,
+    )
+
+
 CASES = [
     Case("fine-tune", FineTune, lambda h: h.g, degenerate=FineTune, uses_forget=False),
     Case(
@@ -233,6 +261,18 @@ CASES = [
         RetainSurgery,
         lambda h: off(h.g, h.u),
         degenerate=lambda: RetainSurgery(objective=Holdout(0.0)),  # u = 0
+    ),
+    Case("uno", UNO, uno_direction, degenerate=lambda: UNO(weight=0.0), double_backward=True),
+    uno_case("uno-differences", 1e-8, second_order="finite_difference"),
+    uno_case("uno-absolute", weight=0.5, relative=False, alpha=0.3),
+    uno_case("uno-holdout", alpha=0.5, outer=holdout(LEVEL)),
+    Case("unos", UNOS, unos_direction, double_backward=True),
+    Case(
+        "surgery-guided",
+        lambda: GradientSurgery(when="always", guidance=guidance()),
+        surgery(when="always"),
+        degenerate=lambda: GradientSurgery(alpha=0.0, guidance=guidance(0.0)),
+        penalty=penalty,
     ),
     surgery_case("relabel", lambda: Relabel(CLASSES, kind="next"), next_label),
     surgery_case("uniform", Uniform, uniform),

@@ -71,7 +71,7 @@ def bad_forget_batch_is_left_out(
     if case.retain_free:
         assert fits.same(before, after), "a step was made"
         return
-    expected = _retain_step(module, optimizer, before, keep.states[bad], list(data["retain"])[bad])
+    expected = _retain_step(case, module, optimizer, before, keep.states[bad], list(data["retain"])[bad])
     if case.mask is not None:
         flat = torch.cat([t.reshape(-1) for t in before.values()])
         allowed = torch.from_numpy(case.mask(len(flat)))
@@ -83,7 +83,12 @@ def bad_forget_batch_is_left_out(
 
 
 def _retain_step(
-    module: Net, optimizer: MakeOptimizer, start: dict[str, Any], state: dict[str, Any], batch: Any
+    case: Case,
+    module: Net,
+    optimizer: MakeOptimizer,
+    start: dict[str, Any],
+    state: dict[str, Any],
+    batch: Any,
 ) -> dict[str, Any]:
     net = copy.deepcopy(module.net)
     with torch.no_grad():
@@ -92,7 +97,8 @@ def _retain_step(
             parameter.grad = None
     stepper: Optimizer = optimizer(net.parameters())
     stepper.load_state_dict(state)
-    torch.nn.functional.cross_entropy(net(batch[0]), batch[1]).backward()
+    loss = torch.nn.functional.cross_entropy(net(batch[0]), batch[1])
+    (loss if case.penalty is None else loss + case.penalty(net)).backward()
     stepper.step()
     return {f"net.{name}": p.detach() for name, p in net.named_parameters()}
 

@@ -27,7 +27,10 @@ class Hand:
         outer: the function of its mean over the window.
         forget_labels: all labels of the forget set.
         original: the module before the first step.
+        penalty: of a net, what is added to the losses of both sides before `outer`; `None` for nothing.
     """
+
+    step = 0  # optimiser steps taken before
 
     def __init__(
         self,
@@ -38,8 +41,10 @@ class Hand:
         outer: Outer,
         forget_labels: Tensor,
         original: nn.Module | None = None,
+        penalty: Callable[[Any], Tensor] | None = None,
     ) -> None:
         self.net = net
+        self.penalty = penalty
         self.original = net if original is None else original
         self.window = window
         self.share = len(window) / accumulate
@@ -56,7 +61,12 @@ class Hand:
     def _mean(self, theta: Tensor, side: str, term: Term) -> Tensor:
         named = self._named(theta)
         batches = [pair[side] for pair in self.window]
-        return torch.stack([term(functional_call(self.net, named, (x,)), y) for x, y in batches]).mean()
+
+        def net(x: Tensor) -> Tensor:
+            return functional_call(self.net, named, (x,))
+
+        mean = torch.stack([term(net(x), y) for x, y in batches]).mean()
+        return mean if self.penalty is None else mean + self.penalty(net)
 
     def forget_loss(self, theta: Tensor) -> Tensor:
         return self.share * self.outer(self._mean(theta, "forget", self.term))
@@ -116,13 +126,15 @@ def hand_fit(
     parameters = list(net.parameters())
     optimizer = make_optimizer(parameters)
     labels = case.forget_labels
-    for _ in range(epochs):
-        for start in range(0, len(pairs), accumulate):
+    steps = range(0, len(pairs), accumulate)
+    for epoch in range(epochs):
+        for step, start in enumerate(steps, epoch * len(steps)):
             window = pairs[start : start + accumulate]
             before = torch.cat([p.detach().reshape(-1).clone() for p in parameters])
 
-            def closure(window: list[dict[str, Any]] = window) -> float:
-                hand = Hand(net, window, accumulate, case.term, case.outer, labels, original)
+            def closure(window: list[dict[str, Any]] = window, step: int = step) -> float:
+                hand = Hand(net, window, accumulate, case.term, case.outer, labels, original, case.penalty)
+                hand.step = step
                 flat = torch.from_numpy(clipped(case.direction(hand), clip, algorithm).copy())
                 for p, part in zip(parameters, flat.split([p.numel() for p in parameters]), strict=True):
                     p.grad = part.reshape(p.shape).clone()

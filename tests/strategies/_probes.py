@@ -43,6 +43,15 @@ class HessianProbe(UnlearningStrategy):
         return g + products * self.c
 
 
+class RetainAlone(UnlearningStrategy):
+    """The retain gradient, whatever is added to its loss."""
+
+    needs_forget = False
+
+    def direction(self, forget, retain):
+        return retain.gradient()
+
+
 class Masked(GradientStrategy):
     """`g_r + u`, of which every second entry may move."""
 

@@ -9,14 +9,27 @@ import lightning_unlearn as lu
 from lightning_unlearn import ConfigurationError
 
 NOT_A_WEIGHT = [-1.0, -1e-12, math.nan, math.inf, -math.inf, "0.5", True, None, [1.0]]
-CONCRETE = [lu.FineTune, lu.GradientAscent, lu.GradientDifference, lu.GradientSurgery, lu.RetainSurgery]
+CONCRETE = [
+    lu.FineTune,
+    lu.GradientAscent,
+    lu.GradientDifference,
+    lu.GradientSurgery,
+    lu.RetainSurgery,
+    lu.UNO,
+    lu.UNOS,
+]
 WITH_OBJECTIVE = [strategy for strategy in CONCRETE if strategy is not lu.FineTune]
 
 
 @pytest.mark.parametrize("value", NOT_A_WEIGHT)
 @pytest.mark.parametrize(
     ("strategy", "name"),
-    [(lu.GradientDifference, "alpha"), (lu.GradientSurgery, "alpha"), (lu.GradientSurgery, "retain_weight")],
+    [
+        (lu.GradientDifference, "alpha"),
+        (lu.GradientSurgery, "alpha"),
+        (lu.GradientSurgery, "retain_weight"),
+        *((uno, name) for uno in (lu.UNO, lu.UNOS) for name in ("weight", "alpha")),
+    ],
 )
 def test_a_weight_is_finite_and_not_negative(strategy, name, value):
     with pytest.raises(ConfigurationError) as error:

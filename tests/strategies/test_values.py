@@ -120,6 +120,10 @@ class TwoWeights(L.LightningModule):
 
 # w = (2, 1), retain x = (1, 3), forget x = (4, 1): g = (2, 3), g_f = (8, 1), u = (−8, −1)
 # u·g = −19, g·g = 13, u·u = 65
+UNO_TERM = [
+    -38 / 845 * (-4 * (2 - 19 / 65 * 8) + 1 * (-8 + 19 / 13 * 2)),
+    -38 / 845 * (-1 * (3 - 19 / 65) + 3 * (-1 + 19 / 13 * 3)),
+]
 STEPS = [
     (lu.FineTune(), [2.0, 3.0]),
     (lu.GradientAscent(), [-8.0, -1.0]),
@@ -127,6 +131,11 @@ STEPS = [
     (lu.GradientSurgery(), [-8 + 19 / 13 * 2 + 2, -1 + 19 / 13 * 3 + 3]),
     (lu.GradientSurgery(retain_weight=0.0, when="always"), [-8 + 19 / 13 * 2, -1 + 19 / 13 * 3]),
     (lu.RetainSurgery(), [2 - 19 / 65 * 8, 3 - 19 / 65]),
+    # λ = 0.1 · 3.5, c = −19/√845; H_f = −diag(4, 1), H_r = diag(1, 3); a = 2s/845 (g + 19/65 u), b = 2s/845 (u + 19/13 g)
+    (lu.UNO(alpha=0.5), [2 - 4 + 0.35 * UNO_TERM[0], 3 - 0.5 + 0.35 * UNO_TERM[1]]),
+    (lu.UNO(weight=2.0, relative=False), [2 + 2 * UNO_TERM[0], 3 + 2 * UNO_TERM[1]]),
+    (lu.UNO(weight=0.0, alpha=0.5), [-2.0, 2.5]),
+    (lu.UNOS(weight=2.0, relative=False), [2 + 2 * UNO_TERM[0], 3 + 2 * UNO_TERM[1]]),
     # max(0, 6 − L_f)² with L_f = (4·4 + 1)/2 = 8.5: nothing left to do; below a level of 9: slope −2(9 − 8.5)
     (lu.GradientDifference(alpha=1.0, objective=lu.Holdout(level=6.0)), [2.0, 3.0]),
     (lu.GradientDifference(alpha=1.0, objective=lu.Holdout(level=9.0)), [2.0 - 8.0, 3.0 - 1.0]),
