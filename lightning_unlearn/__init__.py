@@ -7,13 +7,19 @@ from lightning_unlearn.monitor import ForgettingMonitor
 from lightning_unlearn.objectives import Ascent, Bounded, Holdout, Objective, Relabel, Uniform
 from lightning_unlearn.passes import Side, Source
 from lightning_unlearn.strategies import (
+    LUR,
+    MGDA,
+    CAGrad,
     EditStrategy,
     FineTune,
     GradientAscent,
     GradientDifference,
     GradientStrategy,
     GradientSurgery,
+    NormalisedDifference,
+    PCGrad,
     RetainSurgery,
+    TorchJDStrategy,
     UnlearningStrategy,
 )
 
@@ -28,6 +34,12 @@ __all__ = [
     "GradientDifference",
     "GradientSurgery",
     "RetainSurgery",
+    "LUR",
+    "PCGrad",
+    "MGDA",
+    "CAGrad",
+    "NormalisedDifference",
+    "TorchJDStrategy",
     "Objective",
     "Ascent",
     "Bounded",

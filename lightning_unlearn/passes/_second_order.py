@@ -11,6 +11,11 @@ from torch import Tensor, nn
 from lightning_unlearn.errors import ConfigurationError
 from lightning_unlearn.gradient import Gradient
 
+CENTRAL_DIFFERENCES = (
+    '`second_order="finite_difference"`, or in a strategy of your own '
+    '`hessian_vector_product(v, method="finite_difference")`'
+)
+
 
 @contextmanager
 def twice_differentiable() -> Iterator[None]:
@@ -21,8 +26,8 @@ def twice_differentiable() -> Iterator[None]:
         raise
     except RuntimeError as error:
         raise ConfigurationError(
-            f"The model must be twice differentiable for double backward, found: {error}. Use central differences, "
-            '`hessian_vector_product(v, method="finite_difference")`.'
+            f"The model must be twice differentiable for double backward, found: {error}. Use central differences: "
+            f"{CENTRAL_DIFFERENCES}."
         ) from error
 
 

@@ -12,6 +12,7 @@ from lightning_unlearn.errors import ConfigurationError
 from lightning_unlearn.gradient import Gradient
 from lightning_unlearn.passes._arrival import Visit
 from lightning_unlearn.passes._runner import Result
+from lightning_unlearn.passes._second_order import CENTRAL_DIFFERENCES
 
 _PIECEWISE_LINEAR = (nn.ReLU, nn.ReLU6, nn.LeakyReLU, nn.PReLU, nn.Hardtanh)
 
@@ -187,8 +188,8 @@ class Side:
         # of all parameters, trained or not: a graph through a shard ends there, and the product is wrong without a word
         if sharded := next((n for n, p in self._module.named_parameters() if is_sharded(p)), None):
             raise ConfigurationError(
-                f"Double backward must not meet sharded parameters, found `{sharded}`. Use central differences, "
-                '`hessian_vector_product(v, method="finite_difference")`.'
+                f"Double backward must not meet sharded parameters, found `{sharded}`. Use central differences: "
+                f"{CENTRAL_DIFFERENCES}."
             )
         product = self._passed(v).gradient
         if self._outer is None:
