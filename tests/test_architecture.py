@@ -21,7 +21,7 @@ FLOORS = [
     (0, ("gradient", "weights", "errors", "predictions", "_tensors", "_checks", "_files", "_weights_file")),
     (0, ("metrics.functional",)),
     (0, ("data._split", "data._sampler", "data._labels", "data._checks")),
-    (1, ("passes", "objectives", "importance", "subspaces", "metrics", "data")),
+    (1, ("passes", "combination", "objectives", "importance", "subspaces", "metrics", "data")),
 ]
 STRANGERS = ("strategies", "data", "metrics")
 KNOWS_LIGHTNING = (
@@ -165,7 +165,7 @@ def test_half_of_the_files_are_shorter_than_100_lines():
     assert statistics.median(len(path.read_text().splitlines()) for path in FILES) < 100
 
 
-@pytest.mark.parametrize("module", [m for m in MODULES if begins(m, "strategies") and "." in m])
+@pytest.mark.parametrize("module", [m for m in MODULES if m.startswith(("strategies.", "combination."))])
 def test_a_strategy_does_not_wait_for_the_device(module):
     for node in ast.walk(MODULES[module]):
         if isinstance(node, ast.Call):

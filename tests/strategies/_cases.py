@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
 import numpy as np
@@ -16,16 +17,24 @@ import pytest
 import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy, log_softmax, softmax
+from torchjd.aggregation import AlignedMTL, ConFIG, Sum
 
 from lightning_unlearn import (
+    LUR,
+    MGDA,
+    Ascent,
     Bounded,
+    CAGrad,
     FineTune,
     GradientAscent,
     GradientDifference,
     GradientSurgery,
     Holdout,
+    NormalisedDifference,
+    PCGrad,
     Relabel,
     RetainSurgery,
+    TorchJDStrategy,
     Uniform,
     UnlearningStrategy,
 )
@@ -40,6 +49,7 @@ from tests.strategies._probes import (
     Prepared,
     RetainLookAhead,
 )
+from tests.strategies._rules import Rule, aggregated, conflict_averse, nearest_to_origin, units
 
 Make = Callable[[], UnlearningStrategy]
 
@@ -62,9 +72,9 @@ def uniform(logits: Tensor, labels: Tensor) -> Tensor:
     return (target * (target.log() - log_softmax(logits, dim=1))).sum(dim=1).mean()
 
 
-def bounded(logits: Tensor, labels: Tensor) -> Tensor:
+def bounded(logits: Tensor, labels: Tensor, offset: float = 1e-3) -> Tensor:
     p = softmax(logits, dim=1)[torch.arange(len(labels)), labels]
-    return -torch.log(1 - p + 1e-3).mean()
+    return -torch.log(1 - p + offset).mean()
 
 
 def holdout(level: float) -> Outer:
@@ -98,6 +108,7 @@ class Case:
         uses_forget: whether a forget pass is made at all.
         double_backward: whether it needs a second derivative.
         finite_difference: whether it needs differences of passes, which half precision does not give.
+        entrywise: whether it looks at single entries of gradients, which shards do not give.
         tolerance: of law 1, relative to weights of about 1.
     """
 
@@ -113,6 +124,7 @@ class Case:
     uses_forget: bool = True
     double_backward: bool = False
     finite_difference: bool = False
+    entrywise: bool = False
     tolerance: float = 1e-12
 
     @property
@@ -163,6 +175,29 @@ def hessian_case(name: str, method: str, tolerance: float, **arguments: object) 
         tolerance=tolerance,
         **arguments,
     )
+
+
+def looked_ahead(h: Hand, alpha: float, second_order: bool = True) -> np.ndarray:
+    """`(I − α H_r) ∇F(θ − α g_r)`, or without `H_r`."""
+    v = h.u_at(-alpha * h.g)
+    return v - alpha * h.retain_hessian @ v if second_order else v
+
+
+def lur_case(name: str, tolerance: float = 1e-12, **arguments: object) -> Case:
+    return Case(
+        f"lur{name}",
+        lambda: LUR(0.3, 0.7, 2.0, **arguments),
+        lambda h: 0.7 * h.g + 2.0 * looked_ahead(h, 0.3),
+        term=partial(bounded, offset=1e-6),
+        degenerate=lambda: LUR(0.3, forget_weight=0.0, **arguments),
+        double_backward=not arguments,
+        finite_difference=bool(arguments),
+        tolerance=tolerance,
+    )
+
+
+def rule_case(name: str, make: Make, rule: Rule, **known: object) -> Case:
+    return Case(name, make, lambda h: rule(h.u, h.g), **known)
 
 
 def fisher(h: Hand) -> np.ndarray:
@@ -284,6 +319,39 @@ CASES = [
         Covariance,
         lambda h: h.g + times_covariance(h, h.u),
         degenerate=lambda: Covariance(s=0.0),
+    ),
+    lur_case(""),
+    lur_case("-differences", 1e-8, second_order="finite_difference"),
+    Case(
+        "lur-first-order",
+        lambda: LUR(0.3, first_order=True, objective=Holdout(LEVEL)),
+        lambda h: h.g + 0.1 * looked_ahead(h, 0.3, second_order=False),
+        term=cross_entropy,
+        outer=holdout(LEVEL),
+        degenerate=lambda: LUR(alpha=0.0, objective=Ascent()),
+        baseline=GradientDifference,
+    ),
+    rule_case(
+        "pcgrad",
+        PCGrad,
+        lambda u, g: off(u, g, "conflict") + off(g, u, "conflict"),
+        degenerate=lambda: PCGrad(objective=Holdout(0.0)),
+    ),
+    rule_case(
+        "mgda", MGDA, nearest_to_origin, degenerate=lambda: MGDA(objective=Holdout(0.0)), baseline="still"
+    ),
+    rule_case("cagrad", lambda: CAGrad(c=0.5), lambda u, g: conflict_averse(u, g, 0.5)),
+    rule_case(
+        "normalised-difference", lambda: NormalisedDifference(alpha=0.3), lambda u, g: units(u, g, 0.3)
+    ),
+    rule_case("torchjd", lambda: TorchJDStrategy(AlignedMTL()), aggregated(AlignedMTL())),
+    rule_case(
+        "torchjd-entrywise",
+        lambda: TorchJDStrategy(ConFIG()),
+        aggregated(ConFIG()),
+        degenerate=lambda: TorchJDStrategy(Sum()),
+        baseline=plain_sum,
+        entrywise=True,
     ),
 ]
 
