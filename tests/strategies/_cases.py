@@ -108,6 +108,7 @@ class Case:
         uses_forget: whether a forget pass is made at all.
         double_backward: whether it needs a second derivative.
         finite_difference: whether it needs differences of passes, which half precision does not give.
+        reports: what it logs, without the prefix.
         entrywise: whether it looks at single entries of gradients, which shards do not give.
         tolerance: of law 1, relative to weights of about 1.
     """
@@ -124,6 +125,7 @@ class Case:
     uses_forget: bool = True
     double_backward: bool = False
     finite_difference: bool = False
+    reports: tuple[str, ...] = ()
     entrywise: bool = False
     tolerance: float = 1e-12
 
@@ -192,6 +194,7 @@ def lur_case(name: str, tolerance: float = 1e-12, **arguments: object) -> Case:
         degenerate=lambda: LUR(0.3, forget_weight=0.0, **arguments),
         double_backward=not arguments,
         finite_difference=bool(arguments),
+        reports=("grad_cosine", "alpha_curvature"),
         tolerance=tolerance,
     )
 
@@ -323,13 +326,14 @@ CASES = [
     lur_case(""),
     lur_case("-differences", 1e-8, second_order="finite_difference"),
     Case(
-        "lur-first-order",
+        "first-order-lur",
         lambda: LUR(0.3, first_order=True, objective=Holdout(LEVEL)),
         lambda h: h.g + 0.1 * looked_ahead(h, 0.3, second_order=False),
         term=cross_entropy,
         outer=holdout(LEVEL),
         degenerate=lambda: LUR(alpha=0.0, objective=Ascent()),
         baseline=GradientDifference,
+        reports=("grad_cosine",),
     ),
     rule_case(
         "pcgrad",

@@ -114,6 +114,7 @@ def test_what_is_logged_has_stable_names(case):
         expected |= FORGET_KEYS
     if isinstance(strategy, GradientStrategy):
         expected |= GRADIENT_KEYS
+    expected |= {f"unlearn/{name}" for name in case.reports}
     assert logger.names() == expected
 
 
