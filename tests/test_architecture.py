@@ -50,7 +50,7 @@ KNOWS_LIGHTNING = (
     ),
     *("data._datamodule", "data._existing", "data._sides"),
 )
-HEAVY = ("torchvision", "torch_fidelity")
+HEAVY = ("torchvision", "torch_fidelity", "torchjd")
 
 
 def name_of(path):
@@ -222,7 +222,7 @@ print(sorted({{name.split(".")[0] for name in sys.modules}} & set({blocked!r})))
 
 
 def test_the_package_works_without_what_is_optional(tmp_path):
-    blocked = (*HEAVY, "jsonargparse", "tensorboard", "tensorboardX", "wandb")
+    blocked = (*HEAVY, "torchjd", "jsonargparse", "tensorboard", "tensorboardX", "wandb")
     code = BLOCKED.format(blocked=blocked)
     command = [sys.executable, "-W", "error::ImportWarning", "-c", code]
     result = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, timeout=120)

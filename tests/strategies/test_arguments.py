@@ -9,14 +9,22 @@ import lightning_unlearn as lu
 from lightning_unlearn import ConfigurationError
 
 NOT_A_WEIGHT = [-1.0, -1e-12, math.nan, math.inf, -math.inf, "0.5", True, None, [1.0]]
-CONCRETE = [lu.FineTune, lu.GradientAscent, lu.GradientDifference, lu.GradientSurgery, lu.RetainSurgery]
+CONCRETE = [
+    *(lu.FineTune, lu.GradientAscent, lu.GradientDifference, lu.GradientSurgery, lu.RetainSurgery),
+    *(lu.LUR, lu.PCGrad, lu.MGDA, lu.CAGrad, lu.NormalisedDifference),
+]
 WITH_OBJECTIVE = [strategy for strategy in CONCRETE if strategy is not lu.FineTune]
 
 
 @pytest.mark.parametrize("value", NOT_A_WEIGHT)
 @pytest.mark.parametrize(
     ("strategy", "name"),
-    [(lu.GradientDifference, "alpha"), (lu.GradientSurgery, "alpha"), (lu.GradientSurgery, "retain_weight")],
+    [
+        (lu.GradientDifference, "alpha"),
+        (lu.GradientSurgery, "alpha"),
+        (lu.GradientSurgery, "retain_weight"),
+        (lu.NormalisedDifference, "alpha"),
+    ],
 )
 def test_a_weight_is_finite_and_not_negative(strategy, name, value):
     with pytest.raises(ConfigurationError) as error:
@@ -68,7 +76,7 @@ def test_what_is_given_is_stored(strategy):
     objective = lu.Bounded(offset=0.5)
     made = strategy(objective=objective, hold="cpu", seed=7)
     assert (made.objective, made.hold, made.seed) == (objective, "cpu", 7)
-    assert isinstance(strategy().objective, lu.Ascent)
+    assert isinstance(strategy().objective, lu.Bounded if strategy is lu.LUR else lu.Ascent)
 
 
 @pytest.mark.parametrize("strategy", CONCRETE)
