@@ -23,10 +23,10 @@ class LUR(UnlearningStrategy):
     It costs the retain pass, one forget pass at `θ − α g_r`, and one Hessian-vector product.
 
     `α` is a length in units of `1/λ`, `λ` being the largest eigenvalue of `H_r`: with `α λ > 1` the factor `I − α H_r` turns
-    the forget step round along the steepest directions. Models trained with a learning rate `η` have `λ` up to about `2/η`, so
-    that an `α` well below `η` is safe. `unlearn/alpha_curvature`, reported at the steps that loggers write, is
-    `α ⟨v, H_r v⟩ / ⟨v, v⟩` with `v = ∇F(θ − α g_r)`, which is at most `α λ`: keep it well below 1. `unlearn/grad_cosine` is
-    the cosine of `v` and `g_r`.
+    the forget step round along the steepest directions. `unlearn/alpha_curvature`, reported at the steps that loggers write,
+    is `α ⟨v, H_r v⟩ / ⟨v, v⟩` with `v = ∇F(θ − α g_r)`, which is at most `α λ`: keep it well below 1. Full-batch gradient
+    descent at a rate `η` settles near `λ = 2/η` (Cohen et al., ICLR 2021), so that after it an `α` below `η/2` is safe.
+    `unlearn/grad_cosine` is the cosine of `v` and `g_r`.
 
     Differs from what is known of the authors' method: their code is not published; the formula is that of a
     re-implementation (see References), whose objective is minus the cross-entropy. That is unbounded, so the default here is
