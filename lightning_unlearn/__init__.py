@@ -7,15 +7,21 @@ from lightning_unlearn.monitor import ForgettingMonitor
 from lightning_unlearn.objectives import Ascent, Bounded, Guidance, Holdout, Objective, Relabel, Uniform
 from lightning_unlearn.passes import Side, Source
 from lightning_unlearn.strategies import (
+    LUR,
+    MGDA,
     UNO,
     UNOS,
+    CAGrad,
     EditStrategy,
     FineTune,
     GradientAscent,
     GradientDifference,
     GradientStrategy,
     GradientSurgery,
+    NormalisedDifference,
+    PCGrad,
     RetainSurgery,
+    TorchJDStrategy,
     UnlearningStrategy,
 )
 
@@ -32,6 +38,12 @@ __all__ = [
     "RetainSurgery",
     "UNO",
     "UNOS",
+    "LUR",
+    "PCGrad",
+    "MGDA",
+    "CAGrad",
+    "NormalisedDifference",
+    "TorchJDStrategy",
     "Objective",
     "Ascent",
     "Bounded",

@@ -36,10 +36,24 @@ def fraction(name: str, value: Any) -> float:
     return float(value)
 
 
+def below_one(name: str, value: Any) -> float:
+    """Return `value` as a float, if it lies in [0, 1)."""
+    if not _is_number(value) or not 0 <= value < 1:
+        raise ConfigurationError(f"`{name}` must be a number of at least 0 and below 1, found {value!r}.")
+    return float(value)
+
+
 def positive_int(name: str, value: Any) -> int:
     """Return `value`, if it is an integer of at least 1."""
     if not isinstance(value, int) or isinstance(value, bool) or value < 1:
         raise ConfigurationError(f"`{name}` must be a positive integer, found {value!r}.")
+    return value
+
+
+def boolean(name: str, value: Any) -> bool:
+    """Return `value`, if it is `True` or `False`."""
+    if not isinstance(value, bool):
+        raise ConfigurationError(f"`{name}` must be True or False, found {value!r}.")
     return value
 
 
@@ -55,11 +69,4 @@ def non_negative_int(name: str, value: Any) -> int:
     """Return `value`, if it is an integer of at least 0."""
     if not isinstance(value, int) or isinstance(value, bool) or value < 0:
         raise ConfigurationError(f"`{name}` must be an integer of at least 0, found {value!r}.")
-    return value
-
-
-def boolean(name: str, value: Any) -> bool:
-    """Return `value`, if it is true or false."""
-    if not isinstance(value, bool):
-        raise ConfigurationError(f"`{name}` must be true or false, found {value!r}.")
     return value

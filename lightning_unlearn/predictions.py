@@ -12,6 +12,10 @@ from lightning_unlearn._tensors import whole
 from lightning_unlearn.errors import ConfigurationError
 
 Predict: TypeAlias = Callable[[nn.Module, Any], tuple[Tensor, Tensor]]
+_REMEDY = (
+    "Pass `predict=`, a function of (module, batch) that returns logits and labels; for a model that has none, such as a "
+    "generator, leave out what asks for them, or take another objective, such as `Ascent()`."
+)
 
 
 def logits_and_labels(module: nn.Module, batch: Any) -> tuple[Tensor, Tensor]:
@@ -40,22 +44,20 @@ def logits_and_labels(module: nn.Module, batch: Any) -> tuple[Tensor, Tensor]:
     if not (isinstance(batch, Sequence) and len(batch) == 2 and isinstance(batch[1], Tensor)):
         raise ConfigurationError(
             "`predict` must be given when a batch is not a pair (inputs, labels), found a batch of type "
-            f"{type(batch).__name__}. Pass `predict=`, a function of (module, batch) that returns logits and labels."
+            f"{type(batch).__name__}. {_REMEDY}"
         )
     inputs, labels = batch
     try:
         logits = module(inputs)
     except NotImplementedError as error:
         raise ConfigurationError(
-            f"`predict` must be given when a module has no `forward`, found {type(module).__name__}: {error} Pass "
-            "`predict=`, a function of (module, batch) that returns logits and labels."
+            f"`predict` must be given when a module has no `forward`, found {type(module).__name__}: {error} {_REMEDY}"
         ) from error
     if not isinstance(logits, Tensor) or logits.ndim < 2 or labels.is_floating_point():
         found = f"shape {tuple(logits.shape)}" if isinstance(logits, Tensor) else type(logits).__name__
         raise ConfigurationError(
             "`predict` must be given when `forward` does not return logits of shape (N, C, ...) for integer labels, "
-            f"found {found} and labels of {labels.dtype}. Pass `predict=`, a function of (module, batch) that "
-            "returns logits and labels."
+            f"found {found} and labels of {labels.dtype}. {_REMEDY}"
         )
     return logits, labels
 

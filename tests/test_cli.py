@@ -29,6 +29,7 @@ STRATEGIES = [
     and issubclass(value, UnlearningStrategy)
     and not inspect.isabstract(value)
 ]
+NEEDED = {"TorchJDStrategy": {"aggregator": {"class_path": "torchjd.aggregation.AlignedMTL"}}}
 OFF = ("enable_progress_bar", "enable_checkpointing", "enable_model_summary")
 FAST = ["--trainer.max_steps=2", "--trainer.accelerator=cpu", *(f"--trainer.{name}=false" for name in OFF)]
 
@@ -117,7 +118,10 @@ def test_demo_on_a_quiet_console_shows_nothing(capfd):
 @pytest.mark.parametrize("name", STRATEGIES)
 @pytest.mark.parametrize("request_", [[], ["--forget-fraction", "0.1"]])
 def test_demo_takes_from_the_recipe_what_a_strategy_knows(name, request_):
-    strategy, task, _ = cli.parse_demo(["--strategy", name, *request_])
+    needed = [
+        f"--strategy.{argument}={json.dumps(value)}" for argument, value in NEEDED.get(name, {}).items()
+    ]
+    strategy, task, _ = cli.parse_demo(["--strategy", name, *needed, *request_])
     assert type(strategy).__name__ == name
     known = inspect.signature(type(strategy)).parameters.keys() & task.recipe.strategy.keys()
     for argument in known - {"objective"}:
@@ -286,7 +290,8 @@ def test_every_strategy_is_made_from_a_printed_configuration(monkeypatch, capsys
     monkeypatch.setattr(sys, "argv", ["lightning-unlearn"])
     config = yaml.safe_load((ROOT / "examples" / "forget_a_class.yaml").read_text())
     del config["original"]
-    config["trainer"] |= {"callbacks": [{"class_path": f"lightning_unlearn.{name}"}], "accelerator": "cpu"}
+    callback = {"class_path": f"lightning_unlearn.{name}", "init_args": NEEDED.get(name, {})}
+    config["trainer"] |= {"callbacks": [callback], "accelerator": "cpu"}
     Path("own.yaml").write_text(yaml.safe_dump(config))
 
     with contextlib.suppress(SystemExit):

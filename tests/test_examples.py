@@ -1,5 +1,6 @@
 """The examples run as they stand (`.ci/run` does the same in a fresh environment; the YAML is in test_cli.py)."""
 
+import inspect
 import os
 import re
 import subprocess
@@ -38,3 +39,15 @@ def test_every_example_says_how_to_run_it():
         assert f"python examples/{path.relative_to(EXAMPLES)}" in path.read_text(), path
     assert "reference --config examples/reference.yaml" in (EXAMPLES / "reference.yaml").read_text()
     assert "fit --config examples/forget_a_class.yaml" in (EXAMPLES / "forget_a_class.yaml").read_text()
+
+
+def test_the_cost_of_every_strategy_is_measured():
+    text = (EXAMPLES / "benchmarks" / "strategy_cost.py").read_text()
+    strategies = [
+        name
+        for name in lightning_unlearn.__all__
+        if isinstance(value := getattr(lightning_unlearn, name), type)
+        and issubclass(value, lightning_unlearn.UnlearningStrategy)
+        and not inspect.isabstract(value)
+    ]
+    assert [name for name in strategies if not re.search(rf"\blu\.{name}\b", text)] == []

@@ -47,6 +47,9 @@ class Plain(L.LightningModule):
         super().__init__()
         self.net = net
 
+    def forward(self, inputs: Tensor) -> Tensor:
+        return self.net(inputs)
+
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
         loss = F.cross_entropy(self.net(batch[0]), batch[1])
         self.log("loss", loss)

@@ -42,11 +42,12 @@ Batch = tuple[Tensor, Tensor]
 class StepTimes(L.Callback):
     """Seconds from the end of one step to the end of the next; the first three are warm-up."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], float] = time.perf_counter) -> None:
+        self.clock = clock
         self.ends: list[float] = []
 
     def on_train_batch_end(self, *_: Any) -> None:
-        self.ends.append(time.perf_counter())
+        self.ends.append(self.clock())
 
     @property
     def seconds(self) -> list[float]:
@@ -60,8 +61,13 @@ def batches(shape: tuple[int, ...], size: int, steps: int) -> list[dict[str, Bat
     return [{"retain": batch(), "forget": batch()} for _ in range(steps)]
 
 
-def fit(module: L.LightningModule, data: Any, *callbacks: L.Callback) -> list[float]:
-    times = StepTimes()
+def fit(
+    module: L.LightningModule,
+    data: Any,
+    *callbacks: L.Callback,
+    clock: Callable[[], float] = time.perf_counter,
+) -> list[float]:
+    times = StepTimes(clock)
     trainer = L.Trainer(
         accelerator="cpu",
         max_epochs=1,

@@ -130,7 +130,7 @@ class Side:
 
         Args:
             v: the vector.
-            method: `"double_backward"` is exact and costs about two passes. `"finite_difference"` takes two ordinary
+            method: `"double_backward"` is exact and costs two to four passes. `"finite_difference"` takes two ordinary
                 passes, `(∇L(θ+εv) − ∇L(θ−εv)) / 2ε` with `ε = eps^(1/3) · max(‖θ‖, 1) / ‖v‖`; it works where a second
                 derivative does not exist (fused attention, compiled modules, sharded modules), is refused in half
                 precision, and is wrong by tens of per cent for piecewise linear networks in float32.

@@ -75,6 +75,14 @@ def isolated(device: torch.device) -> Iterator[None]:
         replay(streams, device)
 
 
+@contextmanager
+def keyed(device: torch.device, *key: int) -> Iterator[None]:
+    """Inside the block random numbers are a function of `key`; the streams are afterwards where they were before."""
+    with isolated(device):
+        start(device, *key)
+        yield
+
+
 def to_plain(streams: Streams, device: torch.device) -> dict[str, Any]:
     """The recorded state as tensors and primitives, which load with `weights_only=True`."""
     version, words, gauss = streams.python

@@ -173,7 +173,7 @@ class Accumulating(ManualNet):
             self.optimizers().step()
 
 
-REPEATS = ("look-ahead", "hessian", "uno")
+REPEATS = ("look-ahead", "hessian", "uno", "lur")
 BY_GRADIENT = [c for c in BY_LOSS if c.outer is named("surgery").outer and not c.id.startswith(REPEATS)]
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import lightning.pytorch as L
 import torch
 from torch.distributed.tensor import DTensor
+from torchjd.aggregation import ConFIG
 
 from lightning_unlearn import (
     ConfigurationError,
@@ -21,6 +22,7 @@ from lightning_unlearn import (
     GradientSurgery,
     Holdout,
     RetainSurgery,
+    TorchJDStrategy,
     _tensors,
 )
 from lightning_unlearn.passes import _runner, _source
@@ -39,7 +41,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "clip-norm": {"limit_train_batches": 2, "gradient_clip_val": 0.05},
     "clip-value": {"limit_train_batches": 2, "gradient_clip_val": 0.01, "gradient_clip_algorithm": "value"},
 }
-ROWS = [case for case in CASES if not case.double_backward]
+ROWS = [case for case in CASES if not case.double_backward and not case.entrywise]
 TELLING = [
     "surgery-paper",
     "surgery-uniform",
@@ -187,6 +189,7 @@ REFUSED = {
     "frozen": (probes.Frozen, "tensor", HessianProbe),
     "manual": (probes.Manual, "fsdp", LookAhead),
     "unaveraged": (probes.Unaveraged, "fsdp", GradientSurgery),
+    "entrywise": (layouts.Wide, "fsdp", partial(TorchJDStrategy, ConFIG())),
 }
 
 

@@ -53,6 +53,7 @@ def test_an_engine_that_owns_the_gradients_is_refused_with_the_alternative():
             "manual",
             ["under manual optimisation must not meet sharded parameters", "a strategy of gradients alone"],
         ),
+        ("entrywise", ["must have them whole, found sharded ones", "inner products alone, such as UPGrad"]),
         ("unaveraged", ["found `net.3.weight` as a plain tensor", "Call `fully_shard` on the whole model"]),
     ],
 )

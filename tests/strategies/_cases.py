@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Literal
 
 import numpy as np
@@ -16,18 +17,26 @@ import pytest
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, log_softmax, softmax
+from torchjd.aggregation import AlignedMTL, ConFIG, Sum
 
 from lightning_unlearn import (
+    LUR,
+    MGDA,
     UNO,
     UNOS,
+    Ascent,
     Bounded,
+    CAGrad,
     FineTune,
     GradientAscent,
     GradientDifference,
     GradientSurgery,
     Holdout,
+    NormalisedDifference,
+    PCGrad,
     Relabel,
     RetainSurgery,
+    TorchJDStrategy,
     Uniform,
     UnlearningStrategy,
 )
@@ -43,6 +52,7 @@ from tests.strategies._probes import (
     RetainAlone,
     RetainLookAhead,
 )
+from tests.strategies._rules import Rule, aggregated, conflict_averse, nearest_to_origin, units
 from tests.strategies._uno_cases import guidance, penalty, uno_direction, unos_direction
 
 Make = Callable[[], UnlearningStrategy]
@@ -66,9 +76,9 @@ def uniform(logits: Tensor, labels: Tensor) -> Tensor:
     return (target * (target.log() - log_softmax(logits, dim=1))).sum(dim=1).mean()
 
 
-def bounded(logits: Tensor, labels: Tensor) -> Tensor:
+def bounded(logits: Tensor, labels: Tensor, offset: float = 1e-3) -> Tensor:
     p = softmax(logits, dim=1)[torch.arange(len(labels)), labels]
-    return -torch.log(1 - p + 1e-3).mean()
+    return -torch.log(1 - p + offset).mean()
 
 
 def holdout(level: float) -> Outer:
@@ -103,6 +113,8 @@ class Case:
         double_backward: whether it needs a second derivative.
         finite_difference: whether it needs differences of passes, which half precision does not give.
         penalty: of a net, what is added to the losses of both sides; `None` for nothing.
+        reports: what it logs, without the prefix.
+        entrywise: whether it looks at single entries of gradients, which shards do not give.
         tolerance: of law 1, relative to weights of about 1.
     """
 
@@ -119,6 +131,8 @@ class Case:
     double_backward: bool = False
     finite_difference: bool = False
     penalty: Callable[[nn.Module], Tensor] | None = None
+    reports: tuple[str, ...] = ()
+    entrywise: bool = False
     tolerance: float = 1e-12
 
     @property
@@ -176,6 +190,30 @@ def hessian_case(name: str, method: str, tolerance: float, **arguments: object) 
     )
 
 
+def looked_ahead(h: Hand, alpha: float, second_order: bool = True) -> np.ndarray:
+    """`(I − α H_r) ∇F(θ − α g_r)`, or without `H_r`."""
+    v = h.u_at(-alpha * h.g)
+    return v - alpha * h.retain_hessian @ v if second_order else v
+
+
+def lur_case(name: str, tolerance: float = 1e-12, **arguments: object) -> Case:
+    return Case(
+        f"lur{name}",
+        lambda: LUR(0.3, 0.7, 2.0, **arguments),
+        lambda h: 0.7 * h.g + 2.0 * looked_ahead(h, 0.3),
+        term=partial(bounded, offset=1e-6),
+        degenerate=lambda: LUR(0.3, forget_weight=0.0, **arguments),
+        double_backward=not arguments,
+        finite_difference=bool(arguments),
+        reports=("grad_cosine", "alpha_curvature"),
+        tolerance=tolerance,
+    )
+
+
+def rule_case(name: str, make: Make, rule: Rule, **known: object) -> Case:
+    return Case(name, make, lambda h: rule(h.u, h.g), **known)
+
+
 def fisher(h: Hand) -> np.ndarray:
     """Mean over the forget set of squared gradients at the original weights, one sample at a time."""
     inputs, labels = samples(12, 2).tensors
@@ -201,6 +239,9 @@ def plain_sum() -> UnlearningStrategy:
     return GradientDifference(alpha=1.0)
 
 
+ORTHOGONAL = ("grad_cosine", "conflict_rate", "squared_cosine")
+
+
 def uno_case(name: str, tolerance: float = 1e-12, outer: Outer | None = None, **arguments: Any) -> Case:
     objective = None if outer is None else Holdout(LEVEL)
     method = arguments.get("second_order", "double_backward")
@@ -214,6 +255,7 @@ def uno_case(name: str, tolerance: float = 1e-12, outer: Outer | None = None, **
         degenerate=lambda: UNO(objective=objective, **arguments | {"weight": 0.0, "alpha": 0.0}),
         double_backward=method == "double_backward",
         finite_difference=method == "finite_difference",
+        reports=ORTHOGONAL,
         tolerance=tolerance,
     )
 
@@ -262,11 +304,18 @@ CASES = [
         lambda h: off(h.g, h.u),
         degenerate=lambda: RetainSurgery(objective=Holdout(0.0)),  # u = 0
     ),
-    Case("uno", UNO, uno_direction, degenerate=lambda: UNO(weight=0.0), double_backward=True),
+    Case(
+        "uno",
+        UNO,
+        uno_direction,
+        degenerate=lambda: UNO(weight=0.0),
+        double_backward=True,
+        reports=ORTHOGONAL,
+    ),
     uno_case("uno-differences", 1e-8, second_order="finite_difference"),
     uno_case("uno-absolute", weight=0.5, relative=False, alpha=0.3),
     uno_case("uno-holdout", alpha=0.5, outer=holdout(LEVEL)),
-    Case("unos", UNOS, unos_direction, double_backward=True),
+    Case("unos", UNOS, unos_direction, double_backward=True, reports=ORTHOGONAL),
     Case(
         "surgery-guided",
         lambda: GradientSurgery(when="always", guidance=guidance()),
@@ -324,6 +373,40 @@ CASES = [
         Covariance,
         lambda h: h.g + times_covariance(h, h.u),
         degenerate=lambda: Covariance(s=0.0),
+    ),
+    lur_case(""),
+    lur_case("-differences", 1e-8, second_order="finite_difference"),
+    Case(
+        "first-order-lur",
+        lambda: LUR(0.3, first_order=True, objective=Holdout(LEVEL)),
+        lambda h: h.g + 0.1 * looked_ahead(h, 0.3, second_order=False),
+        term=cross_entropy,
+        outer=holdout(LEVEL),
+        degenerate=lambda: LUR(alpha=0.0, objective=Ascent()),
+        baseline=GradientDifference,
+        reports=("grad_cosine",),
+    ),
+    rule_case(
+        "pcgrad",
+        PCGrad,
+        lambda u, g: off(u, g, "conflict") + off(g, u, "conflict"),
+        degenerate=lambda: PCGrad(objective=Holdout(0.0)),
+    ),
+    rule_case(
+        "mgda", MGDA, nearest_to_origin, degenerate=lambda: MGDA(objective=Holdout(0.0)), baseline="still"
+    ),
+    rule_case("cagrad", lambda: CAGrad(c=0.5), lambda u, g: conflict_averse(u, g, 0.5)),
+    rule_case(
+        "normalised-difference", lambda: NormalisedDifference(alpha=0.3), lambda u, g: units(u, g, 0.3)
+    ),
+    rule_case("torchjd", lambda: TorchJDStrategy(AlignedMTL()), aggregated(AlignedMTL())),
+    rule_case(
+        "torchjd-entrywise",
+        lambda: TorchJDStrategy(ConFIG()),
+        aggregated(ConFIG()),
+        degenerate=lambda: TorchJDStrategy(Sum()),
+        baseline=plain_sum,
+        entrywise=True,
     ),
 ]
 

@@ -17,6 +17,8 @@ CONCRETE = [
     lu.RetainSurgery,
     lu.UNO,
     lu.UNOS,
+    *(lu.FineTune, lu.GradientAscent, lu.GradientDifference, lu.GradientSurgery, lu.RetainSurgery),
+    *(lu.LUR, lu.PCGrad, lu.MGDA, lu.CAGrad, lu.NormalisedDifference),
 ]
 WITH_OBJECTIVE = [strategy for strategy in CONCRETE if strategy is not lu.FineTune]
 
@@ -29,6 +31,7 @@ WITH_OBJECTIVE = [strategy for strategy in CONCRETE if strategy is not lu.FineTu
         (lu.GradientSurgery, "alpha"),
         (lu.GradientSurgery, "retain_weight"),
         *((uno, name) for uno in (lu.UNO, lu.UNOS) for name in ("weight", "alpha")),
+        (lu.NormalisedDifference, "alpha"),
     ],
 )
 def test_a_weight_is_finite_and_not_negative(strategy, name, value):
@@ -81,7 +84,7 @@ def test_what_is_given_is_stored(strategy):
     objective = lu.Bounded(offset=0.5)
     made = strategy(objective=objective, hold="cpu", seed=7)
     assert (made.objective, made.hold, made.seed) == (objective, "cpu", 7)
-    assert isinstance(strategy().objective, lu.Ascent)
+    assert isinstance(strategy().objective, lu.Bounded if strategy is lu.LUR else lu.Ascent)
 
 
 @pytest.mark.parametrize("strategy", CONCRETE)

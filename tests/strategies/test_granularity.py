@@ -9,13 +9,19 @@ import torch
 from lightning.pytorch.callbacks import GradientAccumulationScheduler
 from torch import nn
 from torch.utils.checkpoint import checkpoint
+from torchjd.aggregation import AlignedMTL
 
 from lightning_unlearn import (
+    MGDA,
+    CAGrad,
     ConfigurationError,
     GradientDifference,
     GradientSurgery,
     Holdout,
+    NormalisedDifference,
+    PCGrad,
     RetainSurgery,
+    TorchJDStrategy,
 )
 from tests.manual._modules import ManualNet
 from tests.strategies import _fits as fits
@@ -23,6 +29,7 @@ from tests.strategies import _laws as laws
 from tests.strategies import _laws_failure as failure
 from tests.strategies._cases import LEVEL, Case, holdout, named, off, rows
 from tests.strategies._modules import Net, Spare, adamw, lbfgs, sgd
+from tests.strategies._rules import aggregated, conflict_averse, nearest_to_origin, units
 
 
 def by_tensor(rule):
@@ -45,6 +52,11 @@ CASES = [
     lean("surgery", GradientSurgery, lambda u, g: off(u, g, "conflict") + g),
     lean("always", lambda **k: GradientSurgery(0.4, 0.7, "always", **k), lambda u, g: 0.4 * off(u, g) + 0.7 * g),
     lean("retain-surgery", RetainSurgery, lambda u, g: off(g, u)),
+    lean("pcgrad", PCGrad, lambda u, g: off(u, g, "conflict") + off(g, u, "conflict")),
+    lean("mgda", MGDA, nearest_to_origin),
+    lean("cagrad", CAGrad, lambda u, g: conflict_averse(u, g, 0.4)),
+    lean("normalised-difference", NormalisedDifference, units),
+    lean("torchjd", lambda **k: TorchJDStrategy(AlignedMTL(), **k), aggregated(AlignedMTL())),
     lean("difference", lambda **k: GradientDifference(0.3, **k), lambda u, g: 0.3 * u + g),
     lean(
         "holdout",

@@ -44,6 +44,18 @@ TABLE = [
     (lu.RetainSurgery(), AGREEING, [1.0, 0.0, -1.0]),
     (lu.RetainSurgery(), ORTHOGONAL, [1.0, 1.0, 0.0]),
     (lu.RetainSurgery(), ZERO, [0.0, 0.0, 0.0]),
+    # CONFLICT: u loses −1/3 of g, g loses −1 of u
+    (lu.PCGrad(), CONFLICT, [-2.0, -2.0, 2.0]),
+    (lu.PCGrad(), AGREEING, [3.0, -2.0, 1.0]),
+    (lu.PCGrad(), ZERO, [1.0, -1.0, 1.0]),
+    # ‖u − g‖² = 18, ⟨g, g − u⟩ = 12: two thirds of u
+    (lu.MGDA(), CONFLICT, [-1 / 3, -2 / 3, 2 / 3]),
+    (lu.MGDA(), AGREEING, [1.0, -1.0, 1.0]),  # u is the shortest
+    (lu.MGDA(), ZERO, [0.0, 0.0, 0.0]),
+    (lu.CAGrad(c=0.0), CONFLICT, [-1.0, -0.5, 0.5]),
+    (lu.CAGrad(c=0.0), ZERO, [0.5, -0.5, 0.5]),
+    (lu.NormalisedDifference(alpha=3**0.5), CONFLICT, [0.0, -1.0, 1.0]),
+    (lu.NormalisedDifference(alpha=3**0.5), ZERO, [1.0, -1.0, 1.0]),
 ]
 
 
