@@ -50,13 +50,6 @@ def positive_int(name: str, value: Any) -> int:
     return value
 
 
-def boolean(name: str, value: Any) -> bool:
-    """Return `value`, if it is `True` or `False`."""
-    if not isinstance(value, bool):
-        raise ConfigurationError(f"`{name}` must be True or False, found {value!r}.")
-    return value
-
-
 def one_of(name: str, value: Any, choices: tuple[str, ...]) -> str:
     """Return `value`, if it is one of `choices`."""
     if value not in choices:
@@ -69,4 +62,11 @@ def non_negative_int(name: str, value: Any) -> int:
     """Return `value`, if it is an integer of at least 0."""
     if not isinstance(value, int) or isinstance(value, bool) or value < 0:
         raise ConfigurationError(f"`{name}` must be an integer of at least 0, found {value!r}.")
+    return value
+
+
+def boolean(name: str, value: Any) -> bool:
+    """Return `value`, if it is true or false."""
+    if not isinstance(value, bool):
+        raise ConfigurationError(f"`{name}` must be true or false, found {value!r}.")
     return value

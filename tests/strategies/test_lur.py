@@ -148,7 +148,7 @@ def test_weights_are_finite_and_not_negative(name, value):
 
 @pytest.mark.parametrize("value", [0, 1, "true", None])
 def test_first_order_is_a_truth_value(value):
-    with pytest.raises(ConfigurationError, match=f"`first_order` must be True or False, found {value!r}"):
+    with pytest.raises(ConfigurationError, match=f"`first_order` must be true or false, found {value!r}"):
         LUR(first_order=value)
 
 
