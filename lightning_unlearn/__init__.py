@@ -4,9 +4,11 @@ from lightning_unlearn.data import UnlearningDataModule
 from lightning_unlearn.errors import ConfigurationError, UnlearningError
 from lightning_unlearn.gradient import Gradient
 from lightning_unlearn.monitor import ForgettingMonitor
-from lightning_unlearn.objectives import Ascent, Bounded, Holdout, Objective, Relabel, Uniform
+from lightning_unlearn.objectives import Ascent, Bounded, Confusion, Holdout, Objective, Relabel, Uniform
 from lightning_unlearn.passes import Side, Source
+from lightning_unlearn.recorder import InputCovariance
 from lightning_unlearn.strategies import (
+    PGU,
     EditStrategy,
     FineTune,
     GradientAscent,
@@ -28,9 +30,12 @@ __all__ = [
     "GradientDifference",
     "GradientSurgery",
     "RetainSurgery",
+    "PGU",
+    "InputCovariance",
     "Objective",
     "Ascent",
     "Bounded",
+    "Confusion",
     "Holdout",
     "Relabel",
     "Uniform",

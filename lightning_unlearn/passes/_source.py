@@ -101,7 +101,8 @@ class Source:
         """Sum `terms(batch)` over all batches and all processes, with one reduction a name at the end.
 
         Args:
-            terms: sums over the samples of a batch, by name; the same names and shapes for every batch.
+            terms: sums over the samples of a batch, by name; the same names, types and shapes for every batch. The
+                tensors are not looked at any more once the next batch is asked for.
 
         Returns:
             The sums, the same on every process and, up to rounding, on any number of them.
@@ -111,7 +112,10 @@ class Source:
         def add(batch: Any) -> None:
             for name, term in terms(batch).items():
                 term = torch.zeros_like(term) if self._idle else term.detach()
-                total[name] = total[name] + term if name in total else term.clone()
+                if name in total:
+                    total[name].add_(term)
+                else:
+                    total[name] = term.clone()
 
         self._visit(add)
         if self._world_size == 1:

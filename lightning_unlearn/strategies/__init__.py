@@ -7,6 +7,7 @@ from lightning_unlearn.strategies._gradient import GradientStrategy
 from lightning_unlearn.strategies._gradient_ascent import GradientAscent
 from lightning_unlearn.strategies._gradient_difference import GradientDifference
 from lightning_unlearn.strategies._gradient_surgery import GradientSurgery
+from lightning_unlearn.strategies._pgu import PGU
 from lightning_unlearn.strategies._progress import Progress
 from lightning_unlearn.strategies._retain_surgery import RetainSurgery
 
@@ -20,4 +21,5 @@ __all__ = [
     "GradientDifference",
     "GradientSurgery",
     "RetainSurgery",
+    "PGU",
 ]
