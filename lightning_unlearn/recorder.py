@@ -13,6 +13,7 @@ from typing_extensions import override
 from lightning_unlearn import _checks
 from lightning_unlearn.errors import ConfigurationError
 from lightning_unlearn.passes import Source
+from lightning_unlearn.passes._plain import from_plain
 from lightning_unlearn.passes._state_file import StateFile
 from lightning_unlearn.predictions import Predict
 from lightning_unlearn.subspaces import Covariances
@@ -175,9 +176,8 @@ def _carried(checkpoint: dict[str, Any]) -> dict[str, Any] | None:
             values = StateFile(state["file"]["path"], state["file"]["sha256"]).read(None)
         plain: dict[str, Any] | None = values.get("state/covariances")
         if plain is not None:
-            blocks = {n: c["__host__"] if isinstance(c, dict) else c for n, c in plain["blocks"].items()}
-            weights = digest_of(checkpoint["state_dict"])
-            return {"blocks": blocks, "positions": plain["positions"], "weights": weights}
+            carried: dict[str, Any] = from_plain(plain)
+            return carried | {"weights": digest_of(checkpoint["state_dict"])}
     return None
 
 

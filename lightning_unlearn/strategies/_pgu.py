@@ -119,10 +119,15 @@ class PGU(UnlearningStrategy):
     @override
     def prepare(self, module: pl.LightningModule, forget: Source, retain: Source | None) -> None:
         kept = self._kept(module, forget, retain)
-        types = {name: p.dtype for name, p in module.named_parameters()}
-        devices = {name: p.device for name, p in module.named_parameters()}
+        weights = dict(module.named_parameters())
         projectors = {
-            name: Projector.of(block.to(devices[name]), self.threshold, self.spectrum, types[name])
+            name: Projector.of(
+                block.to(weights[name].device),
+                self.threshold,
+                self.spectrum,
+                weights[name].dtype,
+                kept.scales[name],
+            )
             for name, block in kept.blocks.items()
         }
         if not any(projector.free for projector in projectors.values()):

@@ -26,11 +26,13 @@ class Covariances:
 
     Attributes:
         blocks: by the name of the layer's weight, shape `(groups, d, d)`, float64; layers that saw no input are left out.
+        scales: by the same names, the norm of the largest sum that a block was computed from, shape `(groups,)`.
         positions: of each sample that were looked at; `None` for all.
         weights: digest of the weights that the inputs were measured with.
     """
 
     blocks: dict[str, Tensor]
+    scales: dict[str, Tensor]
     positions: int | None
     weights: str
 
@@ -59,12 +61,9 @@ class Covariances:
         with _uncompiled(), torch.inference_mode(False), torch.no_grad():
             with InputProducts(module, positions) as products:
                 sums = source.sum(lambda batch: products.of(lambda: run(module, batch)))
-            blocks = {name: total.cpu() for name, total in sums.items()}
-            return cls(
-                {name: total for name, total in blocks.items() if bool(total.any())},
-                positions,
-                digest_of(module.state_dict()),
-            )
+            blocks = {name: total.cpu() for name, total in sums.items() if bool(total.any())}
+            scales = {name: torch.linalg.matrix_norm(block) for name, block in blocks.items()}
+            return cls(blocks, scales, positions, digest_of(module.state_dict()))
 
     def without(self, others: Covariances) -> Covariances:
         """What is left when the samples of `others` are taken away; the weights are those of `others`.
@@ -78,7 +77,7 @@ class Covariances:
                 "Give the same `predict` as to `InputCovariance`."
             )
         blocks = {n: c - others.blocks[n] if n in others.blocks else c for n, c in self.blocks.items()}
-        return Covariances(blocks, self.positions, others.weights)
+        return Covariances(blocks, self.scales, self.positions, others.weights)
 
     def misfit(self, module: nn.Module) -> str | None:
         """What keeps these covariances from being those of `module`, as it is now; `None` if nothing does."""
@@ -97,7 +96,7 @@ class Covariances:
 
     def to_plain(self) -> dict[str, Any]:
         """Tensors and primitives, to be kept in a checkpoint."""
-        return {"blocks": self.blocks, "positions": self.positions, "weights": self.weights}
+        return vars(self).copy()
 
 
 def digest_of(state: Mapping[str, Any]) -> str:

@@ -28,13 +28,18 @@ class Projector:
     @classmethod
     @torch.no_grad()
     def of(
-        cls, covariance: Tensor, threshold: float, spectrum: Spectrum, dtype: torch.dtype | None = None
+        cls,
+        covariance: Tensor,
+        threshold: float,
+        spectrum: Spectrum,
+        dtype: torch.dtype | None = None,
+        scale: Tensor | None = None,
     ) -> Projector:
         """The projector off the dominant directions of `covariance`.
 
         k is the largest number of directions whose share of the spectrum, `Σ_{j≤k} s_j / Σ_j s_j`, is at most
         `threshold`, and at least 1. With `"singular_values"` `s_j = √λ_j` are the singular values of the inputs, with
-        `"energy"` `s_j = λ_j`. Eigenvalues below 0, or below the rounding of the largest, are 0, and their directions are
+        `"energy"` `s_j = λ_j`. Eigenvalues below 0, or below the rounding of `scale`, are 0, and their directions are
         never part of M: with `threshold=1.0` M spans all inputs and nothing else.
 
         Args:
@@ -42,6 +47,8 @@ class Projector:
             threshold: in (0, 1].
             spectrum: `"singular_values"` or `"energy"`.
             dtype: of the result; at least float32.
+            scale: size of the numbers that `covariance` was computed from, shape `(groups,)`; `None` for its norm. A
+                difference of large sums is rounded as they are.
 
         Example:
             >>> import torch
@@ -55,8 +62,9 @@ class Projector:
         """
         values, vectors = torch.linalg.eigh(covariance.double())
         values, vectors = values.flip(-1), vectors.flip(-1)  # largest first
-        least = values[:, :1] * (values.shape[-1] * torch.finfo(torch.float64).eps)
-        values = values.where(values > least.clamp_min(0.0), 0.0)
+        scale = torch.linalg.matrix_norm(covariance) if scale is None else scale
+        rounding = scale.to(values)[:, None] * (values.shape[-1] * torch.finfo(values.dtype).eps)
+        values = values.where(values > rounding, 0.0)
         sizes = values if spectrum == "energy" else values.sqrt()
         shares = sizes.cumsum(-1)
         rank = (values > 0).sum(-1)
