@@ -80,8 +80,9 @@ class Source:
 
     def for_each(self, visit: Callable[[Any], None]) -> None:
         """Call `visit(batch)` with every batch of this process."""
-        if not self._idle:
-            self._visit(visit)
+        with self._buffers_alike():
+            if not self._idle:
+                self._visit(visit)
 
     def _visit(self, visit: Callable[[Any], None]) -> None:
         bar = Tqdm(
@@ -117,7 +118,8 @@ class Source:
                 else:
                     total[name] = term.clone()
 
-        self._visit(add)
+        with self._buffers_alike():
+            self._visit(add)
         if self._world_size == 1:
             return total
         return {n: self._trainer.strategy.reduce(t, reduce_op="sum") for n, t in total.items()}
@@ -174,6 +176,21 @@ class Source:
         )
         batch = owner.on_before_batch_transfer(batch, 0)
         return self._trainer.strategy.batch_to_device(batch, dataloader_idx=0)
+
+    @contextmanager
+    def _buffers_alike(self) -> Iterator[None]:
+        """Those of the first process, which checkpoints hold: after a training step, running statistics are each one's own."""
+        if self._world_size == 1 or not torch.distributed.is_initialized():
+            yield
+            return
+        kept = [(buffer, buffer.clone()) for buffer in self._module.buffers() if buffer.is_contiguous()]
+        try:
+            for buffer, _ in kept:
+                torch.distributed.broadcast(buffer, 0)
+            yield
+        finally:
+            for buffer, own in kept:
+                buffer.copy_(own)
 
     @property
     def _shows_progress(self) -> bool:
