@@ -108,7 +108,9 @@ class InputCovariance(pl.Callback):
 
     def _measure(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
         is_due = self._measured is None or self._measured.weights != digest_of(module.state_dict())
-        if trainer.strategy.broadcast(is_due):  # it takes all processes, and each has running statistics of its own
+        if trainer.strategy.broadcast(
+            is_due
+        ):  # it takes all processes, and each has running statistics of its own
             limit = trainer.limit_train_batches if getattr(trainer, "fast_dev_run", False) else None
             source = self._source(trainer, module, None if limit is None else int(limit))
             self._measured = Covariances.measured(module, source, self.predict, self.positions)
