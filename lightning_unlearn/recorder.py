@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import lightning.pytorch as pl
 import torch
@@ -16,7 +16,7 @@ from lightning_unlearn.passes import Source
 from lightning_unlearn.passes._plain import from_plain
 from lightning_unlearn.passes._state_file import StateFile
 from lightning_unlearn.predictions import Predict
-from lightning_unlearn.subspaces import Covariances
+from lightning_unlearn.subspaces import Covariances, enough_positions, layers_by_weight
 from lightning_unlearn.subspaces._covariances import digest_of
 
 _KEY = "input_covariances"  # of a checkpoint
@@ -40,10 +40,10 @@ class InputCovariance(pl.Callback):
     Args:
         predict: runs the module on a batch, `predict(module, batch)`, through all layers that are to be measured; what it
             returns is not looked at. By default a batch is (inputs, labels), and `module(inputs)` returns logits.
-        positions: of a convolution's output positions (and of a linear layer's, where a sample has several), at most
-            this many of each sample, a fixed choice; `None` for all. All are exact, and cost about as much as
-            ten forward passes for convolutions; 8 cost less than one. With few samples the rest is missed: keep
-            `samples · positions` well above the largest `d = C_in · kernel size`.
+        positions: at how many of its output positions in each sample a convolution is measured (a linear layer, where a
+            sample has several vectors, at how many of them): a fixed choice. `None` is all: exact, and about as expensive
+            as a dozen forward passes. `"auto"` takes 8, or more where that would be fewer than 16 vectors a dimension
+            in the whole training set, which of a small one is all.
         every_checkpoint: also measure for checkpoints that are saved before the end of the training; each costs a pass.
             Needed where the best checkpoint is kept, not the last.
         data: a loader of the training data without random augmentation; `None` for the Trainer's own. What :class:`PGU`
@@ -61,20 +61,21 @@ class InputCovariance(pl.Callback):
 
     Example:
         >>> from lightning_unlearn import InputCovariance
-        >>> InputCovariance(positions=8).positions
-        8
+        >>> InputCovariance().positions
+        'auto'
     """
 
     def __init__(
         self,
         predict: Predict | None = None,
         *,
-        positions: int | None = None,
+        positions: int | Literal["auto"] | None = "auto",
         every_checkpoint: bool = False,
         data: Any = None,
     ) -> None:
         self.predict = predict
-        self.positions = None if positions is None else _checks.positive_int("positions", positions)
+        chosen = positions is None or positions == "auto"
+        self.positions = positions if chosen else _checks.positive_int("positions", positions)
         self.every_checkpoint = every_checkpoint
         self.data = data
         self._measured: Covariances | None = None
@@ -87,9 +88,7 @@ class InputCovariance(pl.Callback):
     @override
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         # what cannot be measured is to be said now, not hours later
-        Covariances.measured(
-            pl_module, self._source(trainer, pl_module, limit=1), self.predict, self.positions
-        )
+        Covariances.measured(pl_module, self._source(trainer, pl_module, limit=1), self.predict)
 
     @override
     def on_save_checkpoint(
@@ -113,7 +112,15 @@ class InputCovariance(pl.Callback):
         ):  # it takes all processes, and each has running statistics of its own
             limit = trainer.limit_train_batches if getattr(trainer, "fast_dev_run", False) else None
             source = self._source(trainer, module, None if limit is None else int(limit))
-            self._measured = Covariances.measured(module, source, self.predict, self.positions)
+            positions = self._positions(module, source.samples)
+            self._measured = Covariances.measured(module, source, self.predict, positions)
+
+    def _positions(self, module: nn.Module, samples: int | None) -> dict[str, int]:
+        if self.positions is None:
+            return {}
+        if self.positions == "auto":
+            return enough_positions(module, samples)
+        return dict.fromkeys(layers_by_weight(module), self.positions)
 
     def _source(self, trainer: pl.Trainer, module: pl.LightningModule, limit: int | None) -> Source:
         loader = trainer.train_dataloader if self.data is None else self.data

@@ -15,7 +15,7 @@ from lightning_unlearn.passes import Side, Source
 from lightning_unlearn.predictions import Predict
 from lightning_unlearn.recorder import stored_covariances
 from lightning_unlearn.strategies._base import UnlearningStrategy
-from lightning_unlearn.subspaces import Covariances, Projector
+from lightning_unlearn.subspaces import Covariances, Projector, enough_positions
 from lightning_unlearn.subspaces._projector import Spectrum
 
 
@@ -143,7 +143,8 @@ class PGU(UnlearningStrategy):
             full = stored_covariances(self.covariance, module)
             return full.without(Covariances.measured(module, forget, self.predict, full.positions))
         if retain is not None:
-            return Covariances.measured(module, retain, self.predict)
+            positions = enough_positions(module, retain.samples)
+            return Covariances.measured(module, retain, self.predict, positions)
         raise ConfigurationError(
             "`covariance` must name a checkpoint with the input covariances of the training data, found None. Train with the "
             'callback `InputCovariance`; or, if retain data are at hand, give them as a second loader, `{"forget": loader, '

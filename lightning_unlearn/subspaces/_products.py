@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, cast
 
 import torch
@@ -39,6 +39,24 @@ def layers_by_weight(module: nn.Module) -> dict[str, list[Layer]]:
     return {name: layers for name, layers in found.items() if name not in elsewhere}
 
 
+def enough_positions(module: nn.Module, samples: int | None) -> dict[str, int]:
+    """For each layer how many positions of each of so many samples show its subspace: 16 vectors a dimension, 8 a sample.
+
+    None of it for an unknown number of samples: all positions count then.
+
+    Example:
+        >>> from torch import nn
+        >>> from lightning_unlearn.subspaces import enough_positions
+        >>> layers = nn.Sequential(nn.Conv2d(3, 64, 3), nn.Conv2d(64, 64, 3))
+        >>> enough_positions(layers, 50_000), enough_positions(layers, 100)
+        ({'0.weight': 8, '1.weight': 8}, {'0.weight': 8, '1.weight': 93})
+    """
+    if samples is None:
+        return {}
+    lengths = {name: shape_of(layers[0])[1] for name, layers in layers_by_weight(module).items()}
+    return {name: max(8, -(-16 * length // max(1, samples))) for name, length in lengths.items()}
+
+
 class InputProducts:
     """Listens to the layers of a module, and sums `x xᵀ` over the input vectors x of each, in float64.
 
@@ -46,7 +64,7 @@ class InputProducts:
 
     Args:
         module: the module.
-        positions: see :func:`input_vectors`.
+        positions: by the name of a weight, see :func:`input_vectors`; all for those that are not named.
 
     Example:
         >>> import torch
@@ -59,9 +77,9 @@ class InputProducts:
                  [2., 5.]]], dtype=torch.float64)}
     """
 
-    def __init__(self, module: nn.Module, positions: int | None = None) -> None:
+    def __init__(self, module: nn.Module, positions: Mapping[str, int] | None = None) -> None:
         self._layers = layers_by_weight(module)
-        self._positions = positions
+        self._positions = positions or {}
         self._sums: dict[str, Tensor] = {}
         self._handles: list[RemovableHandle] = []
 
@@ -95,18 +113,19 @@ class InputProducts:
     def _listener(self, name: str) -> Callable[[nn.Module, Any, Any], None]:
         def listen(layer: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
             inputs = whole((args[0] if args else kwargs["input"]).detach())
-            self._add(self._sums[name], cast(Layer, layer), inputs)
+            self._add(name, cast(Layer, layer), inputs)
 
         return listen
 
-    def _add(self, total: Tensor, layer: Layer, inputs: Tensor) -> None:
+    def _add(self, name: str, layer: Layer, inputs: Tensor) -> None:
+        total, positions = self._sums[name], self._positions.get(name)
         inputs = batched(layer, inputs)
-        if self._positions is None:  # the patches of all positions are many times as large as the inputs
+        if positions is None:  # the patches of all positions are many times as large as the inputs
             inputs = _clean(inputs)
-        each = max(1, vectors_in(layer, inputs, self._positions) * total.shape[0] * total.shape[-1])
+        each = max(1, vectors_in(layer, inputs, positions) * total.shape[0] * total.shape[-1])
         for part in torch.split(inputs, max(1, _CHUNK // each)):
-            vectors = input_vectors(layer, part, self._positions)
-            vectors = vectors if self._positions is None else _clean(vectors)
+            vectors = input_vectors(layer, part, positions)
+            vectors = vectors if positions is None else _clean(vectors)
             total.baddbmm_(vectors.mT, vectors)
 
 

@@ -182,7 +182,7 @@ def test_a_function_for_other_batches_is_used():
     torch.testing.assert_close(callback._measured.blocks["net.0.weight"][0], x.T @ x)
 
 
-@pytest.mark.parametrize("positions", [0, -1, 2.5, True])
+@pytest.mark.parametrize("positions", [0, -1, 2.5, True, "all"])
 def test_positions_are_a_positive_whole_number(positions):
     with pytest.raises(ConfigurationError, match="`positions` must be a positive integer"):
         InputCovariance(positions=positions)
