@@ -42,8 +42,8 @@ class InputCovariance(pl.Callback):
             returns is not looked at. By default a batch is (inputs, labels), and `module(inputs)` returns logits.
         positions: at how many of its output positions in each sample a convolution is measured (a linear layer, where a
             sample has several vectors, at how many of them): a fixed choice. `None` is all: exact, and about as expensive
-            as a dozen forward passes. `"auto"` takes 8, or more where that would be fewer than 16 vectors a dimension
-            in the whole training set, which of a small one is all.
+            as a dozen forward passes. `"auto"` takes 4, or as many more as make 64 vectors a dimension of the
+            whole training set, which for a small set are all; for a large one it costs less than half a forward pass.
         every_checkpoint: also measure for checkpoints that are saved before the end of the training; each costs a pass.
             Needed where the best checkpoint is kept, not the last.
         data: a loader of the training data without random augmentation; `None` for the Trainer's own. What :class:`PGU`

@@ -102,8 +102,7 @@ class Source:
         """Sum `terms(batch)` over all batches and all processes, with one reduction a name at the end.
 
         Args:
-            terms: sums over the samples of a batch, by name; the same names, types and shapes for every batch. The
-                tensors are not looked at any more once the next batch is asked for.
+            terms: sums over the samples of a batch, by name; the same names and shapes for every batch.
 
         Returns:
             The sums, the same on every process and, up to rounding, on any number of them.
@@ -113,16 +112,17 @@ class Source:
         def add(batch: Any) -> None:
             for name, term in terms(batch).items():
                 term = torch.zeros_like(term) if self._idle else term.detach()
-                if name in total:
-                    total[name].add_(term)
-                else:
-                    total[name] = term.clone()
+                total[name] = total[name] + term if name in total else term.clone()
 
         with self._buffers_alike():
             self._visit(add)
+        return self.added(total)
+
+    def added(self, sums: Sums) -> dict[str, Tensor]:
+        """The sums over all processes of what each has summed up by itself, in :meth:`for_each`."""
         if self._world_size == 1:
-            return total
-        return {n: self._trainer.strategy.reduce(t, reduce_op="sum") for n, t in total.items()}
+            return dict(sums)
+        return {n: self._trainer.strategy.reduce(t, reduce_op="sum") for n, t in sums.items()}
 
     def gradient(self, loss: Tensor) -> dict[str, Tensor]:
         """Gradient of a loss of this process's samples, by name of the trainable parameters that it reaches.

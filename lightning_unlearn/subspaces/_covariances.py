@@ -17,7 +17,8 @@ from lightning_unlearn.subspaces._vectors import shape_of
 
 
 class _Source(Protocol):
-    def sum(self, terms: Callable[[Any], Mapping[str, Tensor]]) -> dict[str, Tensor]: ...
+    def for_each(self, visit: Callable[[Any], None]) -> None: ...
+    def added(self, sums: Mapping[str, Tensor]) -> dict[str, Tensor]: ...
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,10 @@ class Covariances:
             ConfigurationError: the module has no layer to be measured.
         """
         run = predict or logits_and_labels
+
+        def visit(batch: Any) -> None:
+            run(module, batch)
+
         if not layers_by_weight(module):
             raise ConfigurationError(
                 f"`{type(module).__name__}` must have an `nn.Linear`, `nn.Conv1d`, `nn.Conv2d` or `nn.Conv3d` with a weight "
@@ -64,7 +69,8 @@ class Covariances:
             )
         with _uncompiled(), torch.inference_mode(False), torch.no_grad():
             with InputProducts(module, positions) as products:
-                sums = source.sum(lambda batch: products.of(lambda: run(module, batch)))
+                source.for_each(visit)
+            sums = source.added(products.sums)
             blocks = {name: total.cpu() for name, total in sums.items() if bool(total.any())}
             scales = {name: torch.linalg.matrix_norm(block) for name, block in blocks.items()}
             return cls(blocks, scales, positions or {}, digest_of(module.state_dict()))

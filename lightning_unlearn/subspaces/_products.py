@@ -40,7 +40,7 @@ def layers_by_weight(module: nn.Module) -> dict[str, list[Layer]]:
 
 
 def enough_positions(module: nn.Module, samples: int | None) -> dict[str, int]:
-    """For each layer how many positions of each of so many samples show its subspace: 16 vectors a dimension, 8 a sample.
+    """For each layer how many positions of each of so many samples show its subspace: 64 vectors a dimension, 4 a sample.
 
     None of it for an unknown number of samples: all positions count then.
 
@@ -49,12 +49,12 @@ def enough_positions(module: nn.Module, samples: int | None) -> dict[str, int]:
         >>> from lightning_unlearn.subspaces import enough_positions
         >>> layers = nn.Sequential(nn.Conv2d(3, 64, 3), nn.Conv2d(64, 64, 3))
         >>> enough_positions(layers, 50_000), enough_positions(layers, 100)
-        ({'0.weight': 8, '1.weight': 8}, {'0.weight': 8, '1.weight': 93})
+        ({'0.weight': 4, '1.weight': 4}, {'0.weight': 18, '1.weight': 369})
     """
     if samples is None:
         return {}
     lengths = {name: shape_of(layers[0])[1] for name, layers in layers_by_weight(module).items()}
-    return {name: max(8, -(-16 * length // max(1, samples))) for name, length in lengths.items()}
+    return {name: max(4, -(-64 * length // max(1, samples))) for name, length in lengths.items()}
 
 
 class InputProducts:
@@ -72,7 +72,8 @@ class InputProducts:
         >>> from lightning_unlearn.subspaces import InputProducts
         >>> layer = nn.Linear(2, 1)
         >>> with InputProducts(layer) as products:
-        ...     products.of(lambda: layer(torch.tensor([[1.0, 2.0], [0.0, 1.0]])))
+        ...     _ = layer(torch.tensor([[1.0, 2.0], [0.0, 1.0]]))
+        >>> products.sums
         {'weight': tensor([[[1., 2.],
                  [2., 5.]]], dtype=torch.float64)}
     """
@@ -80,7 +81,7 @@ class InputProducts:
     def __init__(self, module: nn.Module, positions: Mapping[str, int] | None = None) -> None:
         self._layers = layers_by_weight(module)
         self._positions = positions or {}
-        self._sums: dict[str, Tensor] = {}
+        self._sums = {name: _zeros(layers[0]) for name, layers in self._layers.items()}
         self._handles: list[RemovableHandle] = []
 
     def __enter__(self) -> Self:
@@ -95,19 +96,12 @@ class InputProducts:
             handle.remove()
         self._handles = []
 
-    def of(self, run: Callable[[], object]) -> dict[str, Tensor]:
-        """The sums over what `run` puts into the layers, by the name of the weight, shape `(groups, d, d)`.
-
-        0 for a layer that is not used. The tensors are overwritten by the next call.
-        """
-        for name, layers in self._layers.items():
-            groups, length = shape_of(layers[0])
-            if name in self._sums:
-                self._sums[name].zero_()
-                continue
-            device = local(layers[0].weight).device
-            self._sums[name] = torch.zeros(groups, length, length, dtype=torch.float64, device=device)
-        run()
+    @property
+    def sums(self) -> dict[str, Tensor]:
+        """The sums over all that the layers were given so far, by the name of the weight, shape `(groups, d, d)`."""
+        for total in self._sums.values():
+            half = _half(total)
+            total[:, half:, :half] = total[:, :half, half:].mT
         return dict(self._sums)
 
     def _listener(self, name: str) -> Callable[[nn.Module, Any, Any], None]:
@@ -119,15 +113,19 @@ class InputProducts:
 
     def _add(self, name: str, layer: Layer, inputs: Tensor) -> None:
         total, positions = self._sums[name], self._positions.get(name)
-        inputs = batched(layer, inputs)
-        if positions is None:  # the patches of all positions are many times as large as the inputs
-            inputs = _clean(inputs)
+        inputs, half = batched(layer, inputs), _half(total)
         each = max(1, vectors_in(layer, inputs, positions) * total.shape[0] * total.shape[-1])
         for part in torch.split(inputs, max(1, _CHUNK // each)):
-            vectors = input_vectors(layer, part, positions)
-            vectors = vectors if positions is None else _clean(vectors)
-            total.baddbmm_(vectors.mT, vectors)
+            vectors = input_vectors(layer, part, positions, torch.float64).nan_to_num_(0.0, 0.0, 0.0)
+            # three quarters of a symmetric product: the fourth is made of its mirror image once, at the end
+            total[:, :half].baddbmm_(vectors[..., :half].mT, vectors)
+            total[:, half:, half:].baddbmm_(vectors[..., half:].mT, vectors[..., half:])
 
 
-def _clean(inputs: Tensor) -> Tensor:
-    return inputs.double().nan_to_num(0.0, 0.0, 0.0)
+def _half(total: Tensor) -> int:
+    return total.shape[-1] // 2
+
+
+def _zeros(layer: Layer) -> Tensor:
+    groups, length = shape_of(layer)
+    return torch.zeros(groups, length, length, dtype=torch.float64, device=local(layer.weight).device)

@@ -5,11 +5,13 @@ from __future__ import annotations
 import math
 from typing import Any, TypeAlias
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-Layer: TypeAlias = "nn.Linear | nn.Conv1d | nn.Conv2d | nn.Conv3d"
+Convolution: TypeAlias = "nn.Conv1d | nn.Conv2d | nn.Conv3d"
+Layer: TypeAlias = "nn.Linear | Convolution"
 LAYERS = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d)
 
 
@@ -27,7 +29,9 @@ def shape_of(layer: Layer) -> tuple[int, int]:
     return layer.groups, layer.in_channels // layer.groups * math.prod(layer.kernel_size)
 
 
-def input_vectors(layer: Layer, inputs: Tensor, positions: int | None = None) -> Tensor:
+def input_vectors(
+    layer: Layer, inputs: Tensor, positions: int | None = None, dtype: torch.dtype | None = None
+) -> Tensor:
     """The vectors `x` of `y = W x` that a layer makes of `inputs`, shape `(groups, vectors, d)`.
 
     For a convolution the patches under its kernel, with its stride, dilation, padding (any `padding_mode`) and groups,
@@ -38,6 +42,7 @@ def input_vectors(layer: Layer, inputs: Tensor, positions: int | None = None) ->
         inputs: what its forward pass is given, in any of the shapes that it takes.
         positions: at most this many positions of each sample: a fixed choice, spread over all, that depends on their
             number alone; `None` for all. The first dimension counts samples.
+        dtype: of the vectors; `None` for that of `inputs`.
 
     Example:
         >>> import torch
@@ -52,20 +57,21 @@ def input_vectors(layer: Layer, inputs: Tensor, positions: int | None = None) ->
     if isinstance(layer, nn.Linear):
         if positions is not None and inputs.ndim > 2:
             inputs = inputs.flatten(1, -2)
-            inputs = inputs[:, _spread(inputs.shape[1], positions, inputs.device)]
-        return inputs.reshape(1, -1, layer.in_features)
-    size = len(layer.kernel_size)
-    windows = _windows(layer, inputs)
-    out = windows.shape[2 : 2 + size]
+            inputs = torch.stack([inputs[:, i] for i in _spread(inputs.shape[1], positions)], 1)
+        return inputs.reshape(1, -1, layer.in_features).to(dtype or inputs.dtype)
+    out = _positions_of(layer, inputs)
+    padded, pads = _padded(layer, inputs)
     if positions is not None and positions < math.prod(out):
-        chosen = torch.unravel_index(_spread(math.prod(out), positions, inputs.device), out)
-        index: tuple[Any, ...] = (slice(None), slice(None), *chosen)
-        windows = windows[index]
+        # one small slice a position: the large input is neither padded nor converted as a whole
+        places = [list(map(int, np.unravel_index(i, out))) for i in _spread(math.prod(out), positions)]
+        windows = _some_windows(layer, padded, pads, places, dtype or inputs.dtype)
+    else:
+        windows = _windows(layer, _pad(padded.to(dtype or inputs.dtype), pads))
     groups, length = shape_of(layer)
     split = windows.reshape(
         len(windows), groups, -1, *windows.shape[2:]
     )  # a view: (N, groups, channels, *out, *kernel)
-    return split.movedim((1, 2), (0, -1 - size)).reshape(groups, -1, length)
+    return split.movedim((1, 2), (0, -1 - len(out))).reshape(groups, -1, length)
 
 
 def batched(layer: Layer, inputs: Tensor) -> Tensor:
@@ -76,34 +82,79 @@ def batched(layer: Layer, inputs: Tensor) -> Tensor:
 
 def vectors_in(layer: Layer, inputs: Tensor, positions: int | None) -> int:
     """How many vectors :func:`input_vectors` makes of each sample, for each group."""
-    if isinstance(layer, nn.Linear):
-        count = math.prod(inputs.shape[1:-1])
-    else:
-        count = math.prod(_windows(layer, inputs[:1]).shape[2 : inputs.ndim])
+    size = inputs.shape[1:-1] if isinstance(layer, nn.Linear) else _positions_of(layer, inputs)
+    count = math.prod(size)
     return count if positions is None else min(count, positions)
 
 
-def _windows(layer: nn.Conv1d | nn.Conv2d | nn.Conv3d, inputs: Tensor) -> Tensor:
-    """A view of the padded inputs, shape (N, channels, *out, *kernel)."""
-    pads: list[int] = []
-    for i, (kernel, dilation) in enumerate(zip(layer.kernel_size, layer.dilation, strict=True)):
-        if isinstance(layer.padding, str):
-            total = dilation * (kernel - 1) if layer.padding == "same" else 0
-            pads = [total // 2, total - total // 2, *pads]  # torch: the odd one goes behind
-        else:
-            pads = [layer.padding[i], layer.padding[i], *pads]
-    mode = "constant" if layer.padding_mode == "zeros" else layer.padding_mode
-    windows = F.pad(inputs, pads, mode=mode) if any(pads) else inputs
+def _paddings(layer: Convolution) -> list[tuple[int, int]]:
+    """Before and behind, dimension by dimension."""
+    if layer.padding == "same":  # torch: the odd one goes behind
+        totals = [d * (k - 1) for k, d in zip(layer.kernel_size, layer.dilation, strict=True)]
+        return [(total // 2, total - total // 2) for total in totals]
+    sizes = [0] * len(layer.kernel_size) if isinstance(layer.padding, str) else layer.padding
+    return [(int(size), int(size)) for size in sizes]
+
+
+def _positions_of(layer: Convolution, inputs: Tensor) -> list[int]:
+    """The output's size."""
+    reach = [d * (k - 1) + 1 for k, d in zip(layer.kernel_size, layer.dilation, strict=True)]
+    inner = [n + sum(pads) for n, pads in zip(inputs.shape[2:], _paddings(layer), strict=True)]
+    return [(n - r) // s + 1 for n, r, s in zip(inner, reach, layer.stride, strict=True)]
+
+
+def _padded(layer: Convolution, inputs: Tensor) -> tuple[Tensor, list[tuple[int, int]]]:
+    """The inputs, padded unless with zeros, and the zeros that are still missing."""
+    pads = _paddings(layer)
+    if layer.padding_mode == "zeros" or not any(map(any, pads)):
+        return inputs, pads
+    return _pad(inputs, pads, layer.padding_mode), [(0, 0)] * len(pads)
+
+
+def _pad(inputs: Tensor, pads: list[tuple[int, int]], mode: str = "constant") -> Tensor:
+    flat = [size for pair in reversed(pads) for size in pair]  # torch counts dimensions from the last
+    return F.pad(inputs, flat, mode=mode) if any(flat) else inputs
+
+
+def _windows(layer: Convolution, padded: Tensor) -> Tensor:
+    """A view, shape (N, channels, *out, *kernel)."""
     for i, (kernel, stride, dilation) in enumerate(
         zip(layer.kernel_size, layer.stride, layer.dilation, strict=True)
     ):
-        windows = windows.unfold(2 + i, dilation * (kernel - 1) + 1, stride)[..., ::dilation]
-    return windows
+        padded = padded.unfold(2 + i, dilation * (kernel - 1) + 1, stride)[..., ::dilation]
+    return padded
 
 
-def _spread(count: int, at_most: int, device: torch.device) -> Tensor:
+def _some_windows(
+    layer: Convolution,
+    inputs: Tensor,
+    pads: list[tuple[int, int]],
+    places: list[list[int]],
+    dtype: torch.dtype,
+) -> Tensor:
+    """The windows at some output positions, shape (N, channels, places, *kernel)."""
+    found = inputs.new_zeros((*inputs.shape[:2], len(places), *layer.kernel_size), dtype=dtype)
+    for number, place in enumerate(places):
+        taken: list[slice] = []  # of the inputs
+        put: list[slice] = []  # under the kernel; the rest are the zeros of the padding
+        for i, (before, _) in enumerate(pads):
+            dilation, start = layer.dilation[i], place[i] * layer.stride[i] - before
+            inside = [
+                j for j in range(layer.kernel_size[i]) if 0 <= start + j * dilation < inputs.shape[2 + i]
+            ]
+            first, behind = (inside[0], inside[-1] + 1) if inside else (0, 0)
+            taken.append(slice(start + first * dilation, start + (behind - 1) * dilation + 1, dilation))
+            put.append(slice(first, behind))
+        if all(part.stop > part.start for part in put):
+            to: tuple[Any, ...] = (slice(None), slice(None), number, *put)
+            at: tuple[Any, ...] = (slice(None), slice(None), *taken)
+            found[to] = inputs[at]
+    return found
+
+
+def _spread(count: int, at_most: int) -> list[int]:
     """`at_most` different numbers below `count`, in steps of the golden section: no row or column is preferred."""
     step = max(1, round(count * 0.6180339887498949))
     while math.gcd(step, count) != 1:
         step += 1
-    return torch.arange(min(at_most, count), device=device) * step % count
+    return [i * step % count for i in range(min(at_most, count))]
