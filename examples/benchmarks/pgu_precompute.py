@@ -1,11 +1,10 @@
 """What it costs to measure the input covariances for `PGU`, in forward passes over the same data.
 
-    python examples/benchmarks/pgu_precompute.py [--repetitions 20] [--batch 128] [--samples 50000]
+    python examples/benchmarks/pgu_precompute.py [--repetitions 20] [--batch 128]
 
 The ResNet of `step_overhead.py`, one thread. A forward pass over a batch, in evaluation mode and without gradients, by
 itself and with the measurement; in random order in one process; minimum and median. The decompositions are made once,
-whatever the number of samples, and are timed apart. `--samples` is the size of the training set that `positions="auto"` is
-asked for.
+whatever the number of samples, and are timed apart.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ from _models import resnet
 from rich.console import Console
 from rich.table import Table
 
-from lightning_unlearn.subspaces import InputProducts, Projector, enough_positions, layers_by_weight
+from lightning_unlearn.subspaces import InputProducts, Projector
 
 
 def main() -> None:
@@ -29,18 +28,11 @@ def main() -> None:
     )
     parser.add_argument("--repetitions", type=int, default=20)
     parser.add_argument("--batch", type=int, default=128)
-    parser.add_argument("--samples", type=int, default=50_000)
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     net, images = resnet().eval(), torch.randn(arguments.batch, 3, 32, 32)
-    names = list(layers_by_weight(net))
-    kinds = {
-        "forward pass": None,
-        'with positions="auto"': enough_positions(net, arguments.samples),
-        "with positions=8": dict.fromkeys(names, 8),
-        "with positions=None": {},
-    }
-    products = {name: InputProducts(net, p) for name, p in kinds.items() if p is not None}
+    kinds = {"forward pass": 0, "with positions=4": 4, "with positions=16": 16, "with positions=None": None}
+    products = {name: InputProducts(net, p) for name, p in kinds.items() if p != 0}
 
     def once(name: str) -> float:
         begin = time.perf_counter()

@@ -3,8 +3,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import ClassVar, Literal, cast
 
-import lightning.pytorch as pl
 import torch
+from torch import nn
 from typing_extensions import override
 
 from lightning_unlearn import _checks
@@ -15,7 +15,7 @@ from lightning_unlearn.passes import Side, Source
 from lightning_unlearn.predictions import Predict
 from lightning_unlearn.recorder import stored_covariances
 from lightning_unlearn.strategies._base import UnlearningStrategy
-from lightning_unlearn.subspaces import Covariances, Projector, enough_positions
+from lightning_unlearn.subspaces import Covariances, Projector
 from lightning_unlearn.subspaces._projector import Spectrum
 
 
@@ -32,8 +32,9 @@ class PGU(UnlearningStrategy):
     Biases, normalisation layers, embeddings, weights that layers of another kind share, and layers that no sample
     reaches do **not move at all**, as there is nothing to protect the retained data from them. A network with few
     projected layers may therefore be unable to forget: see `unlearn/removed_fraction`, the share of the squared norm that
-    the projection takes away. The promise is exact for the first layer, for inputs in the span, and of first order
-    behind it: M is that of the weights at the start.
+    the projection takes away. At `threshold=1.0` M spans all retained inputs of each layer, and the outputs for them do not
+    move at all, however many steps are taken. Below it the promise is of first order behind the first layer: M is that of
+    the weights at the start.
 
     Sequential requests: a checkpoint of the run holds `C_r`, which is the `C_full` of the next request,
     `PGU(covariance="unlearned.ckpt")`. It was measured at the weights before this run, which the projection has kept from
@@ -76,10 +77,7 @@ class PGU(UnlearningStrategy):
         Gradient Projection", WACV 2024, arXiv:2312.04095; code `hnanhtuan/projected_gradient_unlearning`, commit b3275c3.
 
     Example:
-        >>> import torch, lightning as L
-        >>> from torch.utils.data import DataLoader, TensorDataset
         >>> from lightning_unlearn import PGU
-        >>> from lightning_unlearn.demo import DigitClassifier, Digits
         >>> strategy = PGU("trained.ckpt", threshold=0.9)
         >>> strategy.needs_retain, strategy.objective
         (False, Confusion(offset=0.05, entropy_weight=0.2, predict=None))
@@ -117,7 +115,7 @@ class PGU(UnlearningStrategy):
         self.project = _checks.one_of("project", project, ("update", "gradient"))
 
     @override
-    def prepare(self, module: pl.LightningModule, forget: Source, retain: Source | None) -> None:
+    def prepare(self, module: nn.Module, forget: Source, retain: Source | None) -> None:
         kept = self._kept(module, forget, retain)
         weights = dict(module.named_parameters())
         projectors = {
@@ -138,13 +136,12 @@ class PGU(UnlearningStrategy):
         self.state["covariances"] = kept.to_plain()
         self.state["projectors"] = {name: projector.to_plain() for name, projector in projectors.items()}
 
-    def _kept(self, module: pl.LightningModule, forget: Source, retain: Source | None) -> Covariances:
+    def _kept(self, module: nn.Module, forget: Source, retain: Source | None) -> Covariances:
         if self.covariance is not None:
             full = stored_covariances(self.covariance, module)
             return full.without(Covariances.measured(module, forget, self.predict, full.positions))
         if retain is not None:
-            positions = enough_positions(module, retain.samples)
-            return Covariances.measured(module, retain, self.predict, positions)
+            return Covariances.measured(module, retain, self.predict)
         raise ConfigurationError(
             "`covariance` must name a checkpoint with the input covariances of the training data, found None. Train with the "
             'callback `InputCovariance`; or, if retain data are at hand, give them as a second loader, `{"forget": loader, '

@@ -1,7 +1,7 @@
 """The subspaces that the inputs of linear and convolution layers lie in: measured, decomposed, projected on."""
 
 from lightning_unlearn.subspaces._covariances import Covariances
-from lightning_unlearn.subspaces._products import InputProducts, enough_positions, layers_by_weight
+from lightning_unlearn.subspaces._products import InputProducts, layers_by_weight
 from lightning_unlearn.subspaces._projector import Projector
 from lightning_unlearn.subspaces._vectors import Layer, input_vectors, shape_of
 
@@ -10,7 +10,6 @@ __all__ = [
     "InputProducts",
     "Layer",
     "Projector",
-    "enough_positions",
     "input_vectors",
     "layers_by_weight",
     "shape_of",

@@ -28,13 +28,13 @@ class Covariances:
     Attributes:
         blocks: by the name of the layer's weight, shape `(groups, d, d)`, float64; layers that saw no input are left out.
         scales: by the same names, the norm of the largest sum that a block was computed from, shape `(groups,)`.
-        positions: of each sample that were looked at, by the same names; all where there is no number.
+        positions: of each sample that were looked at; `None` for all.
         weights: digest of the weights that the inputs were measured with.
     """
 
     blocks: dict[str, Tensor]
     scales: dict[str, Tensor]
-    positions: dict[str, int]
+    positions: int | None
     weights: str
 
     @classmethod
@@ -43,7 +43,7 @@ class Covariances:
         module: nn.Module,
         source: _Source,
         predict: Predict | None = None,
-        positions: dict[str, int] | None = None,
+        positions: int | None = None,
     ) -> Covariances:
         """Run every batch of `source` through `module`, once, without gradients.
 
@@ -52,7 +52,7 @@ class Covariances:
             source: adds up over batches and processes.
             predict: runs the module on a batch, `predict(module, batch)`; what it returns is not looked at. `None` for
                 batches (inputs, labels), and `module(inputs)`.
-            positions: see :class:`InputProducts`.
+            positions: see :func:`input_vectors`.
 
         Raises:
             ConfigurationError: the module has no layer to be measured.
@@ -73,7 +73,7 @@ class Covariances:
             sums = source.added(products.sums)
             blocks = {name: total.cpu() for name, total in sums.items() if bool(total.any())}
             scales = {name: torch.linalg.matrix_norm(block) for name, block in blocks.items()}
-            return cls(blocks, scales, positions or {}, digest_of(module.state_dict()))
+            return cls(blocks, scales, positions, digest_of(module.state_dict()))
 
     def without(self, others: Covariances) -> Covariances:
         """What is left when the samples of `others` are taken away; the weights are those of `others`.

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any, cast
 
 import torch
@@ -39,24 +39,6 @@ def layers_by_weight(module: nn.Module) -> dict[str, list[Layer]]:
     return {name: layers for name, layers in found.items() if name not in elsewhere}
 
 
-def enough_positions(module: nn.Module, samples: int | None) -> dict[str, int]:
-    """For each layer how many positions of each of so many samples show its subspace: 64 vectors a dimension, 4 a sample.
-
-    None of it for an unknown number of samples: all positions count then.
-
-    Example:
-        >>> from torch import nn
-        >>> from lightning_unlearn.subspaces import enough_positions
-        >>> layers = nn.Sequential(nn.Conv2d(3, 64, 3), nn.Conv2d(64, 64, 3))
-        >>> enough_positions(layers, 50_000), enough_positions(layers, 100)
-        ({'0.weight': 4, '1.weight': 4}, {'0.weight': 18, '1.weight': 369})
-    """
-    if samples is None:
-        return {}
-    lengths = {name: shape_of(layers[0])[1] for name, layers in layers_by_weight(module).items()}
-    return {name: max(4, -(-64 * length // max(1, samples))) for name, length in lengths.items()}
-
-
 class InputProducts:
     """Listens to the layers of a module, and sums `x xᵀ` over the input vectors x of each, in float64.
 
@@ -64,7 +46,7 @@ class InputProducts:
 
     Args:
         module: the module.
-        positions: by the name of a weight, see :func:`input_vectors`; all for those that are not named.
+        positions: see :func:`input_vectors`.
 
     Example:
         >>> import torch
@@ -78,9 +60,9 @@ class InputProducts:
                  [2., 5.]]], dtype=torch.float64)}
     """
 
-    def __init__(self, module: nn.Module, positions: Mapping[str, int] | None = None) -> None:
+    def __init__(self, module: nn.Module, positions: int | None = None) -> None:
         self._layers = layers_by_weight(module)
-        self._positions = positions or {}
+        self._positions = positions
         self._sums = {name: _zeros(layers[0]) for name, layers in self._layers.items()}
         self._handles: list[RemovableHandle] = []
 
@@ -112,11 +94,12 @@ class InputProducts:
         return listen
 
     def _add(self, name: str, layer: Layer, inputs: Tensor) -> None:
-        total, positions = self._sums[name], self._positions.get(name)
+        total, positions = self._sums[name], self._positions
         inputs, half = batched(layer, inputs), _half(total)
         each = max(1, vectors_in(layer, inputs, positions) * total.shape[0] * total.shape[-1])
         for part in torch.split(inputs, max(1, _CHUNK // each)):
-            vectors = input_vectors(layer, part, positions, torch.float64).nan_to_num_(0.0, 0.0, 0.0)
+            vectors = input_vectors(layer, part, positions, torch.float64)
+            vectors = vectors.nan_to_num(0.0, 0.0, 0.0)  # not in place: they may be the module's own tensor
             # three quarters of a symmetric product: the fourth is made of its mirror image once, at the end
             total[:, :half].baddbmm_(vectors[..., :half].mT, vectors)
             total[:, half:, half:].baddbmm_(vectors[..., half:].mT, vectors[..., half:])

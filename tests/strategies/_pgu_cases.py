@@ -29,7 +29,7 @@ def recorded(kind: Any, **arguments: Any) -> Any:
         source = Source(forget._trainer, module, DataLoader(data, 4), "retain")
         kept, gone = (Covariances.measured(module, side) for side in (source, forget))
         blocks = {name: kept.blocks.get(name, 0.0) + block for name, block in gone.blocks.items()}
-        full = Covariances(kept.blocks | blocks, gone.scales | kept.scales, {}, kept.weights)
+        full = Covariances(kept.blocks | blocks, gone.scales | kept.scales, None, kept.weights)
         with tempfile.TemporaryDirectory() as folder:
             strategy.covariance = Path(folder, "trained.ckpt")
             torch.save({"input_covariances": full.to_plain()}, strategy.covariance)

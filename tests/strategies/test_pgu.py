@@ -133,8 +133,8 @@ def test_control_patches_of_other_places_do_not_protect(tmp_path, monkeypatch):
 
     for_real = _products.input_vectors
 
-    def mistaken(layer, inputs, positions=None):
-        return for_real(layer, inputs.flip(-1), positions)
+    def mistaken(layer, inputs, *options):
+        return for_real(layer, inputs.flip(-1), *options)
 
     monkeypatch.setattr(_products, "input_vectors", mistaken)
     kept, _ = unlearned("strided", tmp_path / "a.ckpt")

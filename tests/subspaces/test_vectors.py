@@ -158,10 +158,10 @@ def test_a_weight_that_not_only_a_layer_uses_is_left_out():
 
 
 def test_what_is_not_finite_counts_as_zero():
-    layer = nn.Linear(3, 1)
-    x = torch.tensor([[1.0, float("nan"), 2.0], [float("inf"), 1.0, 0.0]])
+    layer = nn.Linear(3, 1).double()
+    x = torch.tensor([[1.0, float("nan"), 2.0], [float("inf"), 1.0, 0.0]]).double()
     with InputProducts(layer) as products:
-        layer(x)
+        assert not layer(x).isfinite().any()  # the module itself sees what it is given
     found = products.sums["weight"][0]
     clean = torch.tensor([[1.0, 0.0, 2.0], [0.0, 1.0, 0.0]]).double()
     assert torch.equal(found, clean.T @ clean)
