@@ -2,107 +2,28 @@
 
 import copy
 
-import lightning.pytorch as L
 import pytest
 import torch
 from torch import nn
 from torch.nn.functional import cross_entropy
-from torch.optim import SGD, AdamW
-from torch.utils.data import ConcatDataset, DataLoader, TensorDataset
+from torch.utils.data import ConcatDataset, TensorDataset
 
-from lightning_unlearn import PGU, Ascent, ConfigurationError, ForgettingMonitor, InputCovariance
+from lightning_unlearn import PGU, Ascent, ForgettingMonitor, InputCovariance
 from tests.strategies import _fits as fits
-from tests.strategies._modules import BatchNormed, Net
-
-CLASSES = 3
-
-
-def adamw(parameters):
-    return AdamW(parameters, lr=0.01, weight_decay=0.1)
-
-
-def momentum(parameters):
-    return SGD(parameters, lr=0.05, momentum=0.9)
-
-
-class Stack(L.LightningModule):
-    """Whatever layers, and a cross-entropy."""
-
-    def __init__(self, make, optimizer=adamw):
-        super().__init__()
-        with torch.random.fork_rng():
-            torch.manual_seed(0)
-            self.net = make().double()
-        self.make_optimizer = optimizer
-
-    def forward(self, inputs):
-        return self.net(inputs)
-
-    def training_step(self, batch, batch_idx):
-        return cross_entropy(self(batch[0]), batch[1])
-
-    def configure_optimizers(self):
-        return self.make_optimizer(self.parameters())
-
-
-def flat(convolution, features):
-    return nn.Sequential(convolution, nn.Tanh(), nn.Flatten(), nn.Linear(features, CLASSES))
-
-
-STACKS = {
-    "linear": lambda: nn.Sequential(nn.Linear(12, CLASSES)),
-    "deep-linear": lambda: nn.Sequential(nn.Linear(12, 12), nn.Linear(12, CLASSES)),
-    "multilayer": lambda: nn.Sequential(nn.Linear(12, 20), nn.Tanh(), nn.Linear(20, CLASSES)),
-    "strided": lambda: flat(nn.Conv2d(4, 6, 3, stride=2), 54),
-    "grouped": lambda: flat(nn.Conv2d(4, 6, 3, groups=2, padding=1, stride=2), 96),
-    "dilated": lambda: flat(nn.Conv2d(4, 6, (3, 5), dilation=(2, 1), padding="same"), 384),
-    "reflected": lambda: flat(nn.Conv2d(4, 6, 3, padding=1, padding_mode="reflect", stride=(1, 2)), 192),
-    "one-dimensional": lambda: flat(nn.Conv1d(4, 6, 3, stride=2, dilation=2), 18),
-    "three-dimensional": lambda: flat(nn.Conv3d(4, 4, 2, stride=2), 32),
-}
-
-
-def inputs_for(name, samples, seed, deficient):
-    """Retained inputs lie in half of the space: of a pair of channels (or features) one repeats the other."""
-    shape = {"one-dimensional": (10,), "three-dimensional": (4, 4, 4)}.get(name, (8, 8))
-    shape = (12,) if name.endswith(("linear", "layer")) else (4, *shape)
-    stream = torch.Generator().manual_seed(seed)
-    inputs = torch.randn(samples, *shape, generator=stream, dtype=torch.float64)
-    if deficient:
-        inputs[:, 1::2] = inputs[:, 0::2]
-    return TensorDataset(inputs, torch.randint(CLASSES, (samples,), generator=stream))
-
-
-def sets(name):
-    """The retain and the forget set; few retained samples, so that the last layer is not full either."""
-    return inputs_for(name, 6, 1, True), inputs_for(name, 5, 2, False)
-
-
-def ordered(data, batch_size=4):
-    return DataLoader(data, batch_size, generator=torch.Generator())
-
-
-def recorded(path, module, *parts, **arguments):
-    """Train a little on all parts, record, and save; the module is then the trained one."""
-    trainer = fits.fit(module, ordered(ConcatDataset(parts)), InputCovariance(**arguments), max_epochs=1)
-    trainer.save_checkpoint(path)
-    return module
-
-
-def moves(module, before, data):
-    """Largest change of an output."""
-    with torch.no_grad():
-        return float((module(data.tensors[0]) - before(data.tensors[0])).abs().max())
-
-
-def unlearned(name, path, optimizer=adamw, **arguments):
-    """(movement of retained outputs, of forgotten ones)."""
-    kept, gone = sets(name)
-    module = recorded(path, Stack(STACKS[name], optimizer), kept, gone)
-    before = copy.deepcopy(module.net)
-    strategy = PGU(str(path), threshold=1.0, **arguments)
-    fits.fit(module, {"forget": ordered(gone)}, strategy, max_epochs=3)
-    return moves(module, before, kept), moves(module, before, gone)
+from tests.strategies._modules import BatchNormed
+from tests.strategies._pgu_stacks import (
+    CLASSES,
+    STACKS,
+    Stack,
+    adamw,
+    inputs_for,
+    momentum,
+    moves,
+    ordered,
+    recorded,
+    sets,
+    unlearned,
+)
 
 
 # ---- the promise -------------------------------------------------------------------------------------------------
@@ -252,104 +173,3 @@ def test_removed_fraction_is_the_share_that_the_projection_takes(tmp_path):
     found = [m["unlearn/removed_fraction"] for _, m in logger.records if "unlearn/removed_fraction" in m]
     assert found == [pytest.approx(expected, abs=1e-6)]
     assert 0.1 < expected < 0.9
-
-
-# ---- refusals ----------------------------------------------------------------------------------------------------
-ARGUMENTS = {
-    "threshold-0": ({"threshold": 0.0}, "`threshold` must be above 0"),
-    "threshold-2": ({"threshold": 2.0}, "`threshold` must be a number between 0 and 1"),
-    "threshold-nan": ({"threshold": float("nan")}, "`threshold` must be a number between 0 and 1"),
-    "spectrum": ({"spectrum": "squares"}, '"singular_values" or "energy"'),
-    "project": ({"project": "both"}, '"update" or "gradient"'),
-    "offset": ({"offset": 0.0}, "`offset` must be a finite, positive number"),
-    "entropy": ({"entropy_weight": -1.0}, "`entropy_weight` must be a finite, non-negative number"),
-}
-
-
-@pytest.mark.parametrize("name", ARGUMENTS)
-def test_arguments_out_of_range_are_refused(name):
-    arguments, message = ARGUMENTS[name]
-    with pytest.raises(ConfigurationError, match=message):
-        PGU(**arguments)
-
-
-@pytest.fixture
-def files(tmp_path):
-    """Checkpoints of a net, of a wider one, and one without a recording; the trained net, and what it is to forget."""
-    kept, gone = sets("multilayer")
-    wider = lambda: nn.Sequential(nn.Linear(12, 21), nn.Tanh(), nn.Linear(21, CLASSES))  # noqa: E731
-    deeper = lambda: nn.Sequential(nn.Linear(12, 20), nn.Tanh(), nn.Linear(20, 20), nn.Linear(20, 3))  # noqa: E731
-    recorded(tmp_path / "wider.ckpt", Stack(wider), kept, gone)
-    recorded(tmp_path / "deeper.ckpt", Stack(deeper), kept, gone)
-    module = recorded(tmp_path / "own.ckpt", Stack(STACKS["multilayer"]), kept, gone)
-    trainer = fits.fit(Stack(STACKS["multilayer"]), ordered(kept), max_epochs=1)
-    trainer.save_checkpoint(tmp_path / "without.ckpt")
-    (tmp_path / "broken.ckpt").write_text("not a checkpoint")
-    return tmp_path, module, gone
-
-
-def refused(module, gone, message, covariance=None, **arguments):
-    start = fits.weights(module)
-    strategy = PGU(None if covariance is None else str(covariance), **arguments)
-    with pytest.raises(ConfigurationError, match=message):
-        fits.fit(module, {"forget": ordered(gone)}, strategy)
-    assert fits.same(start, fits.weights(module))
-
-
-@pytest.mark.parametrize(
-    ("file", "message"),
-    [
-        ("nowhere", "must be a checkpoint file, found none at .*nowhere.ckpt"),
-        ("broken", "weights_only=True"),
-        ("without", "found none in .*without.ckpt. Train with the callback `InputCovariance`"),
-        ("wider", "found one of shape .* for `net.2.weight`"),
-        ("deeper", "found one of (a layer|shape) .*`net.[23].weight`"),
-    ],
-)
-def test_a_covariance_that_does_not_fit_is_refused(files, file, message):
-    folder, module, gone = files
-    refused(module, gone, message, folder / f"{file}.ckpt")
-
-
-def test_a_covariance_of_other_weights_is_refused(files):
-    folder, module, gone = files
-    with torch.no_grad():
-        module.net[2].bias[0] += 1e-12
-    refused(module, gone, "of other weights than the module has now", folder / "own.ckpt")
-
-
-def test_neither_a_covariance_nor_retain_data_is_refused(files):
-    _, module, gone = files
-    refused(module, gone, "found None. Train with the callback `InputCovariance`; or")
-
-
-def test_a_module_without_layers_to_project_is_refused():
-    class Normalised(Net):
-        def build(self):
-            return nn.Sequential(nn.BatchNorm1d(fits.FEATURES))
-
-    loaders = fits.sides()
-    with pytest.raises(ConfigurationError, match=r"must have an `nn.Linear`.*Use another strategy"):
-        fits.fit(Normalised(), loaders, PGU())
-
-
-def test_retained_inputs_that_leave_nothing_free_are_refused():
-    with pytest.raises(ConfigurationError, match=r"`threshold` must leave directions free.*Lower it"):
-        fits.fit(Net(), fits.sides(), PGU(threshold=1.0))
-
-
-def test_another_way_through_the_module_is_refused(files):
-    folder, _, gone = files
-
-    class Two(Stack):
-        def __init__(self):
-            super().__init__(STACKS["multilayer"])
-            self.other = nn.Linear(20, CLASSES).double()
-
-        def both(self, batch):
-            return self.net(batch[0]) + self.other(self.net[:2](batch[0]))
-
-    module = recorded(folder / "two.ckpt", Two(), gone)
-    strategy = PGU(str(folder / "two.ckpt"), 0.8, predict=lambda m, b: (m.both(b), b[1]))
-    with pytest.raises(ConfigurationError, match=r"also uses `other.weight`. Give the same `predict`"):
-        fits.fit(module, {"forget": ordered(gone)}, strategy)
