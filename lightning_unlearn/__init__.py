@@ -4,11 +4,22 @@ from lightning_unlearn.data import UnlearningDataModule
 from lightning_unlearn.errors import ConfigurationError, UnlearningError
 from lightning_unlearn.gradient import Gradient
 from lightning_unlearn.monitor import ForgettingMonitor
-from lightning_unlearn.objectives import Ascent, Bounded, Guidance, Holdout, Objective, Relabel, Uniform
+from lightning_unlearn.objectives import (
+    Ascent,
+    Bounded,
+    Confusion,
+    Guidance,
+    Holdout,
+    Objective,
+    Relabel,
+    Uniform,
+)
 from lightning_unlearn.passes import Side, Source
+from lightning_unlearn.recorder import InputCovariance
 from lightning_unlearn.strategies import (
     LUR,
     MGDA,
+    PGU,
     UNO,
     UNOS,
     CAGrad,
@@ -44,9 +55,12 @@ __all__ = [
     "CAGrad",
     "NormalisedDifference",
     "TorchJDStrategy",
+    "PGU",
+    "InputCovariance",
     "Objective",
     "Ascent",
     "Bounded",
+    "Confusion",
     "Holdout",
     "Relabel",
     "Uniform",

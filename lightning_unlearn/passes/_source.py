@@ -81,8 +81,9 @@ class Source:
 
     def for_each(self, visit: Callable[[Any], None]) -> None:
         """Call `visit(batch)` with every batch of this process."""
-        if not self._idle:
-            self._visit(visit)
+        with self._buffers_alike():
+            if not self._idle:
+                self._visit(visit)
 
     def _visit(self, visit: Callable[[Any], None]) -> None:
         bar = Tqdm(
@@ -114,10 +115,15 @@ class Source:
                 term = torch.zeros_like(term) if self._idle else term.detach()
                 total[name] = total[name] + term if name in total else term.clone()
 
-        self._visit(add)
+        with self._buffers_alike():
+            self._visit(add)
+        return self.added(total)
+
+    def added(self, sums: Sums) -> dict[str, Tensor]:
+        """The sums over all processes of what each has summed up by itself, in :meth:`for_each`."""
         if self._world_size == 1:
-            return total
-        return {n: self._trainer.strategy.reduce(t, reduce_op="sum") for n, t in total.items()}
+            return dict(sums)
+        return {n: self._trainer.strategy.reduce(t, reduce_op="sum") for n, t in sums.items()}
 
     def gradient(self, loss: Tensor) -> dict[str, Tensor]:
         """Gradient of a loss of this process's samples, by name of the trainable parameters that it reaches.
@@ -171,6 +177,21 @@ class Source:
         )
         batch = owner.on_before_batch_transfer(batch, 0)
         return self._trainer.strategy.batch_to_device(batch, dataloader_idx=0)
+
+    @contextmanager
+    def _buffers_alike(self) -> Iterator[None]:
+        """Those of the first process, which checkpoints hold: after a training step, running statistics are each one's own."""
+        if self._world_size == 1 or not torch.distributed.is_initialized():
+            yield
+            return
+        kept = [(buffer, buffer.clone()) for buffer in self._module.buffers() if buffer.is_contiguous()]
+        try:
+            for buffer, _ in kept:
+                torch.distributed.broadcast(buffer, 0)
+            yield
+        finally:
+            for buffer, own in kept:
+                buffer.copy_(own)
 
     @property
     def _shows_progress(self) -> bool:

@@ -12,6 +12,7 @@ from lightning_unlearn.strategies._lur import LUR
 from lightning_unlearn.strategies._mgda import MGDA
 from lightning_unlearn.strategies._normalised_difference import NormalisedDifference
 from lightning_unlearn.strategies._pcgrad import PCGrad
+from lightning_unlearn.strategies._pgu import PGU
 from lightning_unlearn.strategies._progress import Progress
 from lightning_unlearn.strategies._retain_surgery import RetainSurgery
 from lightning_unlearn.strategies._torchjd import TorchJDStrategy
@@ -36,4 +37,5 @@ __all__ = [
     "CAGrad",
     "NormalisedDifference",
     "TorchJDStrategy",
+    "PGU",
 ]

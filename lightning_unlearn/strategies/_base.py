@@ -103,6 +103,8 @@ class UnlearningStrategy(Tunable, ABC):
     def prepare(self, module: pl.LightningModule, forget: Source, retain: Source | None) -> None:
         """Work that is done once before the first step, its result in :attr:`state`. Nothing by default.
 
+        `retain` is `None` if there is no such loader; a strategy that does not need one may still look at it here.
+
         Left out when a run is resumed: its result is in the checkpoint.
         """
 
@@ -124,6 +126,11 @@ class UnlearningStrategy(Tunable, ABC):
         and then it costs nothing.
         """
         return update
+
+    @property
+    def constrains(self) -> bool:
+        """Whether :meth:`constrain` is asked at all: by default, where it is overridden."""
+        return type(self).constrain is not UnlearningStrategy.constrain
 
     # ---- attaching and detaching -------------------------------------------------------------------------------
     @override
@@ -185,11 +192,13 @@ class UnlearningStrategy(Tunable, ABC):
         if type(self).prepare is not UnlearningStrategy.prepare and not self._restored:
             self.prepare(pl_module, *self._sources(trainer, pl_module))
         self._file_state(trainer)
-        if type(self).constrain is not UnlearningStrategy.constrain:
+        if self.constrains:
             self._constraint = Constraint(trainer.optimizers, self._attached.parameters, self.constrain)
 
     def _sources(self, trainer: pl.Trainer, module: pl.LightningModule) -> tuple[Source, Source | None]:
-        sources = {side: Source.of_trainer(trainer, module, side) for side in self._needed}
+        loaders: Any = getattr(trainer.train_dataloader, "iterables", trainer.train_dataloader)
+        given = [side for side in ("forget", "retain") if side in self._needed or side in loaders]
+        sources = {side: Source.of_trainer(trainer, module, side) for side in given}
         return cast(Source, sources.get("forget")), sources.get("retain")
 
     @override

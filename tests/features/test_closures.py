@@ -40,7 +40,8 @@ class SAM(SGD):
         with torch.enable_grad():
             loss = closure()
         weights = torch.cat([p.detach().reshape(-1) for g in self.param_groups for p in g["params"]])
-        gradient = torch.cat([p.grad.reshape(-1) for g in self.param_groups for p in g["params"]])
+        given = [(p, p.grad) for g in self.param_groups for p in g["params"]]
+        gradient = torch.cat([(torch.zeros_like(p) if d is None else d).reshape(-1) for p, d in given])
         self.seen.append((weights, gradient))
         return loss
 

@@ -41,6 +41,10 @@ def scheduled_by_hand(net, pairs, case, sizes):
                 after = nn.utils.parameters_to_vector(parameters).detach()
                 kept = torch.where(torch.from_numpy(case.mask(len(before))), after, before)
                 nn.utils.vector_to_parameters(kept, parameters)
+            if case.allowed is not None:
+                update = (nn.utils.parameters_to_vector(parameters).detach() - before).numpy()
+                moved = before + torch.from_numpy(case.allowed(original, update))
+                nn.utils.vector_to_parameters(moved, parameters)
     return [p.detach() for p in parameters], steps
 
 

@@ -18,7 +18,7 @@ def is_adversarial(case: Case) -> bool:
         "counter",
         "lur",
     )
-    return case.mask is None and not case.id.startswith(of_labels)
+    return case.mask is None and case.allowed is None and not case.id.startswith(of_labels)
 
 
 ADVERSARIAL = [case for case in BY_LOSS if is_adversarial(case)]

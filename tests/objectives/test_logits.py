@@ -1,4 +1,4 @@
-"""Objectives on logits: `Uniform` and `Bounded`, against closed forms in NumPy."""
+"""Objectives on logits: `Uniform`, `Bounded` and `Confusion`, against closed forms in NumPy."""
 
 import math
 
@@ -7,7 +7,7 @@ import pytest
 import torch
 from scipy.special import log_softmax, softmax
 
-from lightning_unlearn import Bounded, ConfigurationError, Uniform
+from lightning_unlearn import Bounded, ConfigurationError, Confusion, Uniform
 from lightning_unlearn.objectives import Context
 
 N, D, C = 6, 5, 4
@@ -41,7 +41,17 @@ def bounded(z, y, offset=1e-6):
     return -np.log(1 - py + offset).mean(), py * (hot - p) / (1 - py + offset) / N
 
 
-CASES = [(Uniform(), uniform), (Bounded(), bounded), (Bounded(offset=0.1), lambda z, y: bounded(z, y, 0.1))]
+def confusion(z, y, offset=0.05, weight=0.2):
+    value, slope = bounded(z, y, offset)
+    p = softmax(z, axis=1)
+    negative = (p * np.log(p)).sum(1, keepdims=True)
+    return value + weight * negative.mean(), slope + weight * p * (np.log(p) - negative) / N
+
+
+CASES = [
+    *[(Uniform(), uniform), (Bounded(), bounded), (Bounded(offset=0.1), lambda z, y: bounded(z, y, 0.1))],
+    *[(Confusion(), confusion), (Confusion(0.1, 0.0), lambda z, y: bounded(z, y, 0.1))],
+]
 by_case = pytest.mark.parametrize(("objective", "reference"), CASES, ids=[repr(o) for o, _ in CASES])
 
 

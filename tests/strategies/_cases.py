@@ -24,6 +24,7 @@ from lightning_unlearn import (
     MGDA,
     UNO,
     UNOS,
+    PGU,
     Ascent,
     Bounded,
     CAGrad,
@@ -42,6 +43,7 @@ from lightning_unlearn import (
 )
 from tests.strategies._fits import CLASSES, samples
 from tests.strategies._loops import Hand, Outer, Term
+from tests.strategies._pgu_cases import confusion, free_part, recorded, without_biases
 from tests.strategies._probes import (
     Covariance,
     Fisher,
@@ -108,6 +110,9 @@ class Case:
         degenerate: the strategy with parameters that should give `baseline` back; `None` if it has none.
         baseline: `"retain"` for a plain fit on the retain side, `"still"` for weights that stay, or a strategy.
         mask: for a number of weights, which of them may move.
+        allowed: of the original net and the optimiser's update: what of it may stand.
+        still: how the names of parameters end that never move.
+        reports: what it logs, without the prefix.
         retain_free: whether it is fitted on the forget side alone.
         uses_forget: whether a forget pass is made at all.
         double_backward: whether it needs a second derivative.
@@ -126,6 +131,9 @@ class Case:
     degenerate: Make | None = None
     baseline: Literal["retain", "still"] | Make = "retain"
     mask: Callable[[int], np.ndarray] | None = None
+    allowed: Callable[[nn.Module, np.ndarray], np.ndarray] | None = None
+    still: tuple[str, ...] = ()
+    reports: tuple[str, ...] = ()
     retain_free: bool = False
     uses_forget: bool = True
     double_backward: bool = False
@@ -407,6 +415,26 @@ CASES = [
         degenerate=lambda: TorchJDStrategy(Sum()),
         baseline=plain_sum,
         entrywise=True,
+    Case(
+        "pgu",
+        lambda: recorded(PGU),
+        lambda h: h.u * without_biases(h.original),
+        term=confusion,
+        allowed=free_part,
+        still=("bias",),
+        reports=("removed_fraction",),
+        degenerate=lambda: recorded(PGU, objective=Holdout(0.0)),
+        baseline="still",
+        retain_free=True,
+    ),
+    Case(
+        "pgu-gradient",
+        lambda: recorded(PGU, project="gradient", spectrum="energy", objective=Ascent()),
+        lambda h: free_part(h.original, h.u, energy=True),
+        allowed=lambda net, update: update * without_biases(net),
+        still=("bias",),
+        reports=("removed_fraction",),
+        retain_free=True,
     ),
 ]
 

@@ -170,7 +170,7 @@ def frozen_and_unreached_stay(case: Case, optimizer: MakeOptimizer, make: Make |
     fits.fit(module, loaders_for(case, fits.sides()), (make or case.make)())
     end = fits.weights(module)
     for name in start:
-        stays = name.startswith(("net.0", "unused"))
+        stays = name.startswith(("net.0", "unused")) or name.endswith(case.still)
         assert torch.equal(start[name], end[name]) == stays, name
 
 

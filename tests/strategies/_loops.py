@@ -148,4 +148,10 @@ def hand_fit(
                 with torch.no_grad():
                     for p, part in zip(parameters, kept.split([p.numel() for p in parameters]), strict=True):
                         p.copy_(part.reshape(p.shape))
+            if case.allowed is not None:
+                after = torch.cat([p.detach().reshape(-1) for p in parameters])
+                moved = before + torch.from_numpy(case.allowed(original, (after - before).numpy()))
+                with torch.no_grad():
+                    for p, part in zip(parameters, moved.split([p.numel() for p in parameters]), strict=True):
+                        p.copy_(part.reshape(p.shape))
     return [p.detach() for p in parameters]
