@@ -4,7 +4,15 @@ from lightning_unlearn.data import UnlearningDataModule
 from lightning_unlearn.errors import ConfigurationError, UnlearningError
 from lightning_unlearn.gradient import Gradient
 from lightning_unlearn.monitor import ForgettingMonitor
-from lightning_unlearn.objectives import Ascent, Bounded, Holdout, Objective, Relabel, Uniform
+from lightning_unlearn.objectives import (
+    Ascent,
+    Bounded,
+    Holdout,
+    Objective,
+    Relabel,
+    Uniform,
+    WeightedAscent,
+)
 from lightning_unlearn.passes import Side, Source
 from lightning_unlearn.strategies import (
     EditStrategy,
@@ -14,6 +22,7 @@ from lightning_unlearn.strategies import (
     GradientStrategy,
     GradientSurgery,
     RetainSurgery,
+    SFRon,
     UnlearningStrategy,
 )
 
@@ -28,12 +37,14 @@ __all__ = [
     "GradientDifference",
     "GradientSurgery",
     "RetainSurgery",
+    "SFRon",
     "Objective",
     "Ascent",
     "Bounded",
     "Holdout",
     "Relabel",
     "Uniform",
+    "WeightedAscent",
     "UnlearningDataModule",
     "ForgettingMonitor",
     "Gradient",

@@ -4,7 +4,19 @@ from lightning_unlearn.objectives._ascent import Ascent
 from lightning_unlearn.objectives._base import Context, Objective
 from lightning_unlearn.objectives._bounded import Bounded
 from lightning_unlearn.objectives._holdout import Holdout
+from lightning_unlearn.objectives._quotient import Quotient
 from lightning_unlearn.objectives._relabel import Relabel
 from lightning_unlearn.objectives._uniform import Uniform
+from lightning_unlearn.objectives._weighted_ascent import WeightedAscent
 
-__all__ = ["Objective", "Context", "Ascent", "Relabel", "Uniform", "Bounded", "Holdout"]
+__all__ = [
+    "Objective",
+    "Context",
+    "Quotient",
+    "Ascent",
+    "Relabel",
+    "Uniform",
+    "Bounded",
+    "Holdout",
+    "WeightedAscent",
+]

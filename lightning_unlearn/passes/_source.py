@@ -141,6 +141,20 @@ class Source:
             p.grad = grad
         return {n: g for n, g in gradients.items() if g is not None}
 
+    def everywhere(self, condition: bool) -> bool:
+        """Whether `condition` holds on every process; to be asked by all of them."""
+        return self._trainer.strategy.reduce_boolean_decision(condition, all=True)
+
+    @property
+    def writes(self) -> bool:
+        """Whether this process is the one that writes files for those of its node."""
+        return self._trainer.local_rank == 0
+
+    @property
+    def batch_size(self) -> int | None:
+        """Number of samples of a full batch of one process; `None` if that is unknown."""
+        return getattr(self._loader, "batch_size", None)
+
     # ---- helpers -----------------------------------------------------------------------------------------------
     def _fresh(self, loader: Any, at_most: int | None) -> tuple[Iterable[Any], int | None]:
         if not isinstance(loader, DataLoader) or isinstance(loader.dataset, IterableDataset):

@@ -9,6 +9,7 @@ from lightning_unlearn.strategies._gradient_difference import GradientDifference
 from lightning_unlearn.strategies._gradient_surgery import GradientSurgery
 from lightning_unlearn.strategies._progress import Progress
 from lightning_unlearn.strategies._retain_surgery import RetainSurgery
+from lightning_unlearn.strategies._sfron import SFRon
 
 __all__ = [
     "UnlearningStrategy",
@@ -20,4 +21,5 @@ __all__ = [
     "GradientDifference",
     "GradientSurgery",
     "RetainSurgery",
+    "SFRon",
 ]

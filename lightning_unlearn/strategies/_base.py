@@ -11,7 +11,7 @@ from typing_extensions import override
 from lightning_unlearn import _checks as arguments
 from lightning_unlearn.errors import ConfigurationError, UnlearningError
 from lightning_unlearn.gradient import Gradient
-from lightning_unlearn.objectives import Ascent, Objective
+from lightning_unlearn.objectives import Ascent, Objective, Quotient
 from lightning_unlearn.passes import Session, Side, Source
 from lightning_unlearn.passes._reducer import of_wrapper
 from lightning_unlearn.passes._sides import SideName
@@ -102,7 +102,7 @@ class UnlearningStrategy(Tunable, ABC):
         Left out when a run is resumed: its result is in the checkpoint.
         """
 
-    def forget_loss(self, module: pl.LightningModule, batch: Any, batch_idx: int) -> Tensor | None:
+    def forget_loss(self, module: pl.LightningModule, batch: Any, batch_idx: int) -> Tensor | Quotient | None:
         """What is averaged over the forget samples; the objective's loss by default.
 
         An override calls `super().forget_loss`, never `module.training_step`, which leads back here.
