@@ -29,10 +29,10 @@ def read(path: Path, like: Mapping[str, Tensor]) -> dict[str, Tensor] | None:
     try:
         content: Any = torch.load(path, map_location="cpu", weights_only=True)
         problem = _problem(content, like)
+        if problem is None:
+            return dict(content["values"])
     except Exception as error:  # a damaged file may raise anything
         problem = f"a damaged file ({type(error).__name__})"
-    if problem is None:
-        return dict(content["values"])
     warnings.warn(
         f"`{path}` must be a whole file of version {VERSION} to be used, found {problem}. It is computed anew and replaced.",
         stacklevel=3,

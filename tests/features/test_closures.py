@@ -67,7 +67,10 @@ def worst(case, make=None, accumulate=1):
     errors = []
     for call, (weights, gradient) in enumerate(optimizer.seen):
         torch.nn.utils.vector_to_parameters(weights, net.parameters())
-        hand = Hand(net, windows[call // 2], accumulate, case.term, case.outer, case.forget_labels, original)
+        hand = Hand(
+            net, windows[call // 2], accumulate, case.term, case.outer, case.forget_labels, original,
+            step=call // 2, total=len(windows),
+        )  # fmt: skip
         expected = case.direction(hand)
         errors.append(np.abs(gradient.numpy() - expected).max() / np.abs(expected).max())
     assert not torch.equal(optimizer.seen[0][0], optimizer.seen[1][0]), (

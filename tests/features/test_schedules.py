@@ -29,17 +29,19 @@ def scheduled_by_hand(net, pairs, case, sizes):
     for size in sizes:
         for start in range(0, len(pairs), size):
             hand = Hand(
-                net, pairs[start : start + size], size, case.term, case.outer, case.forget_labels, original
-            )
+                net, pairs[start : start + size], size, case.term, case.outer, case.forget_labels, original,
+                step=steps, total=len(pairs) * len(sizes),
+            )  # fmt: skip
             flat = torch.from_numpy(np.array(case.direction(hand)))
             before = nn.utils.parameters_to_vector(parameters).detach().clone()
             for p, part in zip(parameters, flat.split([p.numel() for p in parameters]), strict=True):
                 p.grad = part.reshape(p.shape).clone()
             optimizer.step()
             steps += 1
-            if case.mask is not None:
+            allowed = case.allowed(len(before), steps - 1)
+            if allowed is not None:
                 after = nn.utils.parameters_to_vector(parameters).detach()
-                kept = torch.where(torch.from_numpy(case.mask(len(before))), after, before)
+                kept = torch.where(torch.from_numpy(allowed), after, before)
                 nn.utils.vector_to_parameters(kept, parameters)
     return [p.detach() for p in parameters], steps
 

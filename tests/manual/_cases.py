@@ -16,6 +16,9 @@ def is_adversarial(case: Case) -> bool:
         "covariance",
         "teacher",
         "counter",
+        "sfron",
+        "surgery-weighted",
+        "ascent-weighted",
     )
     return case.mask is None and not case.id.startswith(of_labels)
 

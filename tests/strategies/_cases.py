@@ -26,9 +26,12 @@ from lightning_unlearn import (
     Holdout,
     Relabel,
     RetainSurgery,
+    SFRon,
     Uniform,
     UnlearningStrategy,
+    WeightedAscent,
 )
+from tests.strategies import _sfron_hand as sfron_hand
 from tests.strategies._fits import CLASSES, samples
 from tests.strategies._loops import Hand, Outer, Term
 from tests.strategies._probes import (
@@ -94,11 +97,13 @@ class Case:
         degenerate: the strategy with parameters that should give `baseline` back; `None` if it has none.
         baseline: `"retain"` for a plain fit on the retain side, `"still"` for weights that stay, or a strategy.
         mask: for a number of weights, which of them may move.
+        moves: for a step, which weights may move in it.
         retain_free: whether it is fitted on the forget side alone.
         uses_forget: whether a forget pass is made at all.
         double_backward: whether it needs a second derivative.
         finite_difference: whether it needs differences of passes, which half precision does not give.
         tolerance: of law 1, relative to weights of about 1.
+        reports: names of its diagnostics, if it is no function of two gradients.
     """
 
     id: str
@@ -109,11 +114,19 @@ class Case:
     degenerate: Make | None = None
     baseline: Literal["retain", "still"] | Make = "retain"
     mask: Callable[[int], np.ndarray] | None = None
+    moves: Callable[[int], np.ndarray] | None = None
     retain_free: bool = False
     uses_forget: bool = True
     double_backward: bool = False
     finite_difference: bool = False
     tolerance: float = 1e-12
+    reports: tuple[str, ...] = ()
+
+    def allowed(self, count: int, step: int) -> np.ndarray | None:
+        """Which of so many weights may move in a step; `None` for all."""
+        if self.moves is not None:
+            return self.moves(step)
+        return None if self.mask is None else self.mask(count)
 
     @property
     def forget_labels(self) -> Tensor:
@@ -186,6 +199,18 @@ def times_covariance(h: Hand, flat: np.ndarray) -> np.ndarray:
     return np.concatenate([flat[:start], block.reshape(-1), flat[start + size :]])
 
 
+def sfron_case(name: str, *, exponent: float = 0.5, gamma: float = 1.0, **arguments: object) -> Case:
+    strategy = {"alpha": 2.0, "retain_steps": 1, "exponent": exponent, "gamma": gamma, **arguments}
+    return Case(
+        name,
+        lambda: SFRon(**strategy),
+        sfron_hand.direction(**strategy),
+        term=sfron_hand.weighted(exponent),
+        moves=sfron_hand.moves(strategy["retain_steps"], gamma),
+        reports=("alpha", "mask_share", "clip_rate"),
+    )
+
+
 def plain_sum() -> UnlearningStrategy:
     return GradientDifference(alpha=1.0)
 
@@ -235,6 +260,7 @@ CASES = [
         degenerate=lambda: RetainSurgery(objective=Holdout(0.0)),  # u = 0
     ),
     surgery_case("relabel", lambda: Relabel(CLASSES, kind="next"), next_label),
+    surgery_case("weighted", WeightedAscent, sfron_hand.weighted(0.5)),
     surgery_case("uniform", Uniform, uniform),
     surgery_case("bounded", lambda: Bounded(1e-3), bounded),
     surgery_case("holdout", lambda: Holdout(LEVEL), cross_entropy, holdout(LEVEL)),
@@ -285,6 +311,15 @@ CASES = [
         lambda h: h.g + times_covariance(h, h.u),
         degenerate=lambda: Covariance(s=0.0),
     ),
+    Case(
+        "ascent-weighted",
+        lambda: GradientAscent(objective=WeightedAscent()),
+        lambda h: h.u,
+        term=sfron_hand.weighted(0.5),
+        retain_free=True,
+    ),
+    sfron_case("sfron"),
+    sfron_case("sfron-clipped", schedule="constant", clip=0.2, exponent=1.0, gamma=0.5),
 ]
 
 

@@ -12,7 +12,8 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
-Term = Callable[[Tensor, Tensor], Tensor]  # logits, labels -> mean over the batch
+# logits, labels -> mean over the batch; or numerator and divisor, whose means over the window are to be divided
+Term = Callable[[Tensor, Tensor], "Tensor | tuple[Tensor, Tensor]"]
 Outer = Callable[[Tensor], Tensor]
 
 
@@ -27,6 +28,8 @@ class Hand:
         outer: the function of its mean over the window.
         forget_labels: all labels of the forget set.
         original: the module before the first step.
+        step: number of optimiser steps before this one.
+        total: number of all of them.
     """
 
     def __init__(
@@ -38,10 +41,13 @@ class Hand:
         outer: Outer,
         forget_labels: Tensor,
         original: nn.Module | None = None,
+        step: int = 0,
+        total: int = 1,
     ) -> None:
         self.net = net
         self.original = net if original is None else original
         self.window = window
+        self.step, self.total = step, total
         self.share = len(window) / accumulate
         self.term = term
         self.outer = outer
@@ -56,7 +62,11 @@ class Hand:
     def _mean(self, theta: Tensor, side: str, term: Term) -> Tensor:
         named = self._named(theta)
         batches = [pair[side] for pair in self.window]
-        return torch.stack([term(functional_call(self.net, named, (x,)), y) for x, y in batches]).mean()
+        terms = [term(functional_call(self.net, named, (x,)), y) for x, y in batches]
+        if isinstance(terms[0], tuple):
+            above, below = (torch.stack(part).mean() for part in zip(*terms, strict=True))
+            return above / below.detach()
+        return torch.stack(terms).mean()
 
     def forget_loss(self, theta: Tensor) -> Tensor:
         return self.share * self.outer(self._mean(theta, "forget", self.term))
@@ -116,13 +126,18 @@ def hand_fit(
     parameters = list(net.parameters())
     optimizer = make_optimizer(parameters)
     labels = case.forget_labels
-    for _ in range(epochs):
-        for start in range(0, len(pairs), accumulate):
+    starts = range(0, len(pairs), accumulate)
+    for epoch in range(epochs):
+        for i, start in enumerate(starts):
+            step = epoch * len(starts) + i
             window = pairs[start : start + accumulate]
             before = torch.cat([p.detach().reshape(-1).clone() for p in parameters])
 
-            def closure(window: list[dict[str, Any]] = window) -> float:
-                hand = Hand(net, window, accumulate, case.term, case.outer, labels, original)
+            def closure(window: list[dict[str, Any]] = window, step: int = step) -> float:
+                total = epochs * len(starts)
+                hand = Hand(
+                    net, window, accumulate, case.term, case.outer, labels, original, step=step, total=total
+                )
                 flat = torch.from_numpy(clipped(case.direction(hand), clip, algorithm).copy())
                 for p, part in zip(parameters, flat.split([p.numel() for p in parameters]), strict=True):
                     p.grad = part.reshape(p.shape).clone()
@@ -130,9 +145,10 @@ def hand_fit(
                 return float(loss(hand.theta))
 
             optimizer.step(closure)
-            if case.mask is not None:
+            allowed = case.allowed(len(before), step)
+            if allowed is not None:
                 after = torch.cat([p.detach().reshape(-1) for p in parameters])
-                kept = torch.where(torch.from_numpy(case.mask(len(before))), after, before)
+                kept = torch.where(torch.from_numpy(allowed), after, before)
                 with torch.no_grad():
                     for p, part in zip(parameters, kept.split([p.numel() for p in parameters]), strict=True):
                         p.copy_(part.reshape(p.shape))
