@@ -156,8 +156,11 @@ class SFRon(UnlearningStrategy):
         chosen = Gradient({n: (f > 0) & (f >= self.gamma * of_retain[n]) for n, f in of_forget.items()})
         counts = chosen.map(lambda _, mask: mask.float())
         everything = sum(mask.numel() for mask in of_forget.values())
-        self.state["mask"], self.state["mask_share"] = chosen, counts.dot(counts) / everything
-        if not self.state["mask_share"] > 0:
+        share = counts.dot(counts) / everything
+        self.state |= {"mask": chosen, "mask_share": share, "clipped": torch.zeros_like(share)}
+        # the place in the cycle is counted by steps that were taken: a module may step at every second batch
+        self.state |= {"forget_steps": 0, "place": self.retain_steps, "step": -1}
+        if not share > 0:
             raise ConfigurationError(
                 f"`gamma` must leave a weight that the forget step may move, found none with F_f ≥ {self.gamma} F_r. Lower "
                 "`gamma`; where the forget loss has no gradient at all, the model knows these samples perfectly, and ascent "
@@ -169,7 +172,10 @@ class SFRon(UnlearningStrategy):
     @override
     def direction(self, forget: Side, retain: Side | None) -> Gradient:
         assert retain is not None
-        direction = self._fast(forget) if self._place == 0 else retain.gradient()
+        if self.progress.step != self.state["step"]:  # a closure may ask several times in a step
+            self.state["step"] = self.progress.step
+            self.state["place"] = (self.state["place"] + 1) % (1 + self.retain_steps)
+        direction = self._fast(forget) if self.state["place"] == 0 else retain.gradient()
         if self.reports:
             clipped, steps = self.state["clipped"], self.state["forget_steps"]
             alpha = torch.full_like(clipped, self.current_alpha)
@@ -177,26 +183,20 @@ class SFRon(UnlearningStrategy):
             self.diagnostics = {"alpha": alpha, "mask_share": share, "clip_rate": clipped / steps}
         return direction
 
-    @property
-    def _place(self) -> int:
-        return self.progress.step % (1 + self.retain_steps)
-
     def _fast(self, forget: Side) -> Gradient:
         fast = forget.gradient().keep(self.state["mask"]).mul_(self.current_alpha)
         norm = fast.norm()
         self._was_finite = norm.isfinite()
-        if "clipped" not in self.state:
-            self.state["clipped"], self.state["forget_steps"] = torch.zeros_like(norm), 0
         self.state["forget_steps"] += 1
         if self.clip is not None:
-            self.state["clipped"] += norm > self.clip
+            self.state["clipped"] = self.state["clipped"] + (norm > self.clip)
             fast.mul_(self.clip / norm.clamp_min(self.clip))
         return fast
 
     @override
     def constrain(self, update: Gradient) -> Gradient:
         allowed = update
-        if self._place == 0 and self._was_finite is not None:
+        if self.state["place"] == 0 and self._was_finite is not None:
             allowed = update.keep(self.state["mask"]).where(self._was_finite, update)
         return allowed if self.slow_rate == 1 else self._slowed(allowed, update)
 
@@ -204,7 +204,7 @@ class SFRon(UnlearningStrategy):
         # what has come into play in mid-run has not moved before this step
         found = dict((self.weights - made).items()) | dict(self.state["cycle_start"].items())
         start = self.state["cycle_start"] = Gradient({name: found[name] for name in made.names})
-        if self._place == self.retain_steps:
+        if self.state["place"] == self.retain_steps:
             way = self.weights - start
             allowed = allowed.clone().add_(way, self.slow_rate - 1.0)
             # several optimisers may step at the end of a cycle: the next one is slowed for its own move alone

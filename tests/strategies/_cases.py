@@ -100,6 +100,7 @@ class Case:
         moves: for a step, which weights may move in it.
         retain_free: whether it is fitted on the forget side alone.
         uses_forget: whether a forget pass is made at all.
+        cycle: every how many steps the forget side is asked, from the first.
         double_backward: whether it needs a second derivative.
         finite_difference: whether it needs differences of passes, which half precision does not give.
         tolerance: of law 1, relative to weights of about 1.
@@ -117,6 +118,7 @@ class Case:
     moves: Callable[[int], np.ndarray] | None = None
     retain_free: bool = False
     uses_forget: bool = True
+    cycle: int = 1
     double_backward: bool = False
     finite_difference: bool = False
     tolerance: float = 1e-12
@@ -207,6 +209,7 @@ def sfron_case(name: str, *, exponent: float = 0.5, gamma: float = 1.0, **argume
         sfron_hand.direction(**strategy),
         term=sfron_hand.weighted(exponent),
         moves=sfron_hand.moves(strategy["retain_steps"], gamma),
+        cycle=2,
         reports=("alpha", "mask_share", "clip_rate"),
     )
 
