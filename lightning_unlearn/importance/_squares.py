@@ -2,12 +2,12 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterator
-from typing import Any, TypeAlias, cast
+from contextlib import contextmanager
+from typing import Any, TypeAlias
 
 import torch
 from torch import Tensor, nn
-from torch.func import functional_call, grad, vmap
-from typing_extensions import override
+from torch.func import grad, vmap
 
 from lightning_unlearn._tensors import is_sharded
 from lightning_unlearn.errors import ConfigurationError
@@ -17,23 +17,29 @@ Losses: TypeAlias = Callable[[nn.Module, Any], Tensor]
 _AT_ONCE = 2**26  # entries of gradients that exist at one time: 256 MiB in float32
 
 
-class _Bare(nn.Module):
-    """Its forward pass is the loss of a batch of one sample, so that `functional_call` can be given the weights."""
+@contextmanager
+def _standing_in(module: nn.Module, weights: dict[str, Tensor]) -> Iterator[None]:
+    """Hold `weights` in the places of the parameters of these names, wherever they are used.
 
-    def __init__(self, module: nn.Module, losses: Losses) -> None:
-        super().__init__()
-        self.module, self.losses = module, losses
-
-    @override
-    def forward(self, batch: Any) -> Tensor:
-        return of_one(self.losses(self.module, batch))
+    `torch.func.functional_call` leaves its tensors behind in a module that is registered under two names.
+    """
+    parameters = {id(p): weights[n] for n, p in module.named_parameters() if n in weights}
+    places = [(m._parameters, n, p) for m in module.modules() for n, p in m._parameters.items()]
+    places = [(owner, n, p) for owner, n, p in places if id(p) in parameters]
+    try:
+        for owner, n, p in places:
+            owner[n] = parameters[id(p)]  # type: ignore[assignment]  # torch does the same
+        yield
+    finally:
+        for owner, n, p in places:
+            owner[n] = p
 
 
 class SampleSquares:
     """Sums, over the samples of a batch, of the squared gradients of each sample's own loss.
 
     By `torch.func.vmap` in pieces that fit into memory; one sample after the other where that is impossible (sharded
-    weights, control flow that depends on data, custom kernels). A sample whose gradient is not finite counts as one
+    weights, control flow that depends on data, custom kernels), or gives the first sample something else. A sample whose gradient is not finite counts as one
     without a gradient.
 
     Args:
@@ -48,6 +54,7 @@ class SampleSquares:
         self._module, self._losses, self._gradient = module, losses, gradient
         self._like = {n: p.detach() for n, p in module.named_parameters() if p.requires_grad}
         self._vectorises = not any(is_sharded(p) for p in module.parameters())
+        self._is_tried = False
 
     def __call__(self, batch: Any) -> tuple[dict[str, Tensor], int]:
         """The sums by parameter name, in at least float32, and the number of samples."""
@@ -59,7 +66,10 @@ class SampleSquares:
             )
         if self._vectorises:
             try:
-                return self._together(rows), len(rows)
+                self._vectorises = self._is_tried or self._agree(rows)
+                self._is_tried = True
+                if self._vectorises:
+                    return self._together(rows), len(rows)
             except ConfigurationError:
                 raise
             except (
@@ -74,26 +84,29 @@ class SampleSquares:
         return {n: torch.zeros_like(p, dtype=_at_least_float32(p.dtype)) for n, p in self._like.items()}
 
     def _together(self, rows: Rows) -> dict[str, Tensor]:
-        bare = _Bare(self._module, self._losses)
-        current = dict(self._module.named_parameters())  # of now: `_like` may be of another place
-        weights = {f"module.{n}": current[n].detach() for n in self._like}
-
         def loss(parameters: dict[str, Tensor], *tensors: Tensor) -> Tensor:
             sample = rows.sample([tensor.unsqueeze(0) for tensor in tensors])
-            return cast(Tensor, functional_call(bare, parameters, (sample,)))
+            with _standing_in(self._module, parameters):
+                return of_one(self._losses(self._module, sample))
 
         of_each = vmap(grad(loss), in_dims=(None, *(0 for _ in rows.tensors)))
         total = self.zeros()
         for piece in self._pieces(rows):
             with warnings.catch_warnings():
                 warnings.filterwarnings("ignore", "There is a performance drop")
-                gradients = of_each(weights, *piece)
-            flat = {n: gradients[f"module.{n}"].detach().flatten(1) for n in total}
+                gradients = of_each(self._like, *piece)
+            flat = {n: gradients[n].detach().flatten(1) for n in total}
             finite = torch.stack([g.isfinite().all(1) for g in flat.values()]).all(0)
             for n, g in flat.items():
                 squares = g.to(total[n].dtype).square().nan_to_num(0.0, 0.0, 0.0)
                 total[n] += (finite.to(squares.dtype) @ squares).view_as(total[n])
         return total
+
+    def _agree(self, rows: Rows) -> bool:
+        """Whether both ways give the first sample the same: a module may hold on to its parameters elsewhere, too."""
+        first = Rows(rows.sample([tensor[:1] for tensor in rows.tensors]))
+        ours, theirs = self._together(first), self._one_by_one(first)
+        return all(bool((ours[n] - s).norm() <= 0.1 * s.norm()) for n, s in theirs.items())
 
     def _pieces(self, rows: Rows) -> Iterator[list[Tensor]]:
         size = max(1, _AT_ONCE // max(1, sum(p.numel() for p in self._like.values())))
