@@ -66,8 +66,8 @@ def _described(losses: Losses) -> list[str]:
             text = inspect.getsource(function)
         except (OSError, TypeError):
             text = ""
-        name = getattr(function, "__qualname__", type(function).__qualname__)
-        described += [getattr(function, "__module__", ""), name, text]
+        # not the module: that of a script is another one where it is imported
+        described += [getattr(function, "__qualname__", type(function).__qualname__), text]
     return described
 
 

@@ -201,11 +201,13 @@ def times_covariance(h: Hand, flat: np.ndarray) -> np.ndarray:
     return np.concatenate([flat[:start], block.reshape(-1), flat[start + size :]])
 
 
-def sfron_case(name: str, *, exponent: float = 0.5, gamma: float = 1.0, **arguments: object) -> Case:
+def alternating_case(
+    name: str, make: type[SFRon], *, exponent: float = 0.5, gamma: float = 1.0, **arguments: object
+) -> Case:
     strategy = {"alpha": 2.0, "retain_steps": 1, "exponent": exponent, "gamma": gamma, **arguments}
     return Case(
         name,
-        lambda: SFRon(**strategy),
+        lambda: make(**strategy),
         sfron_hand.direction(**strategy),
         term=sfron_hand.weighted(exponent),
         moves=sfron_hand.moves(strategy["retain_steps"], gamma),
@@ -321,8 +323,8 @@ CASES = [
         term=sfron_hand.weighted(0.5),
         retain_free=True,
     ),
-    sfron_case("sfron"),
-    sfron_case("sfron-clipped", schedule="constant", clip=0.2, exponent=1.0, gamma=0.5),
+    alternating_case("sfron", SFRon),
+    alternating_case("sfron-clipped", SFRon, schedule="constant", clip=0.2, exponent=1.0, gamma=0.5),
 ]
 
 
