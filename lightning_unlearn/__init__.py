@@ -13,6 +13,7 @@ from lightning_unlearn.objectives import (
     Objective,
     Relabel,
     Uniform,
+    WeightedAscent,
 )
 from lightning_unlearn.passes import Side, Source
 from lightning_unlearn.recorder import InputCovariance
@@ -32,6 +33,7 @@ from lightning_unlearn.strategies import (
     NormalisedDifference,
     PCGrad,
     RetainSurgery,
+    SFRon,
     TorchJDStrategy,
     UnlearningStrategy,
 )
@@ -57,6 +59,7 @@ __all__ = [
     "TorchJDStrategy",
     "PGU",
     "InputCovariance",
+    "SFRon",
     "Objective",
     "Ascent",
     "Bounded",
@@ -65,6 +68,7 @@ __all__ = [
     "Relabel",
     "Uniform",
     "Guidance",
+    "WeightedAscent",
     "UnlearningDataModule",
     "ForgettingMonitor",
     "Gradient",

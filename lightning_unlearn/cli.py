@@ -101,9 +101,13 @@ def parse_demo(arguments: list[str]) -> tuple[UnlearningStrategy, Task, Any]:
     )
     # as dictionaries: the keys of a jsonargparse namespace are an iterator, over leaves
     known, given = (part.get("init_args", {}) for part in (chosen.as_dict(), explicit))
-    for name, value in task.recipe.strategy.items():
-        if name in known and name not in given:
-            chosen.init_args[name] = value
+    # a recipe's weight goes with its objective: who has an objective of his own has a weight of his own
+    recipe = task.recipe.strategy if "objective" in known else {}
+    for name in known.keys() - given.keys():
+        if name in recipe:
+            chosen.init_args[name] = recipe[name]
+        else:  # it may be the default of another strategy's argument of that name
+            del chosen.init_args[name]
     return _instantiated(parser, chosen), task, options
 
 

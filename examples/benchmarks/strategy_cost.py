@@ -79,6 +79,11 @@ ROWS = {
     "LUR, first order": Row(lambda: lu.LUR(first_order=True)),
     "LUR, central differences": Row(lambda: lu.LUR(**DIFFERENCES), goal=2.1),
     "LUR, double backward": Row(lu.LUR, goal=3.6),
+    "UNO, central differences": Row(lambda: lu.UNO(**DIFFERENCES), goal=3.2),
+    "UNO, double backward": Row(lu.UNO, goal=5.8),
+    "UNOS": Row(lu.UNOS, cycle=2),
+    "SFRon, 5 retain steps": Row(lambda: lu.SFRon(retain_steps=5), goal=0.75, cycle=6),
+    "PGU": Row(lu.PGU, goal=0.65),
 }
 
 

@@ -6,12 +6,15 @@ from lightning_unlearn.objectives._bounded import Bounded
 from lightning_unlearn.objectives._confusion import Confusion
 from lightning_unlearn.objectives._guidance import Guidance
 from lightning_unlearn.objectives._holdout import Holdout
+from lightning_unlearn.objectives._quotient import Quotient
 from lightning_unlearn.objectives._relabel import Relabel
 from lightning_unlearn.objectives._uniform import Uniform
+from lightning_unlearn.objectives._weighted_ascent import WeightedAscent
 
 __all__ = [
     "Objective",
     "Context",
+    "Quotient",
     "Ascent",
     "Relabel",
     "Uniform",
@@ -19,4 +22,5 @@ __all__ = [
     "Confusion",
     "Holdout",
     "Guidance",
+    "WeightedAscent",
 ]

@@ -9,6 +9,8 @@ import torch
 from torch import Tensor, nn
 from typing_extensions import override
 
+from lightning_unlearn.objectives._quotient import Quotient
+
 
 @dataclass(frozen=True)
 class Context:
@@ -58,8 +60,11 @@ class Objective(ABC):
     """
 
     @abstractmethod
-    def loss(self, module: nn.Module, batch: Any, context: Context) -> Tensor | None:
-        """Mean over the samples of `batch`, a 0-d tensor with a graph, or `None` to leave the batch out."""
+    def loss(self, module: nn.Module, batch: Any, context: Context) -> Tensor | Quotient | None:
+        """Mean over the samples of `batch`, a 0-d tensor with a graph, or `None` to leave the batch out.
+
+        A :class:`Quotient` for a loss with a normaliser that must be known for the whole window.
+        """
 
     def outer(self, loss: Tensor) -> Tensor:
         """A differentiable function of the global mean loss (0-d); the identity unless overridden."""

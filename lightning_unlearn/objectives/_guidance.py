@@ -10,6 +10,7 @@ from lightning_unlearn import _checks
 from lightning_unlearn._modes import evaluating, frozen
 from lightning_unlearn._tensors import whole
 from lightning_unlearn.errors import ConfigurationError
+from lightning_unlearn.objectives._quotient import Quotient
 
 _SAME = 1e-3  # two calls of one sampler on a GPU differ in the last digits
 
@@ -105,12 +106,19 @@ class Guidance:
         target = self._target.to(mean)
         return self.weight * (mean * ((mean + self.eps).log() - (target + self.eps).log())).sum()
 
-    def added_to(self, loss: Callable[..., Tensor | None]) -> Callable[..., Tensor | None]:
+    def added_to(
+        self, loss: Callable[..., Tensor | Quotient | None]
+    ) -> Callable[..., Tensor | Quotient | None]:
         """A loss of (module, ...) with this one on top; a batch that is left out stays so."""
 
-        def guided(module: nn.Module, *arguments: Any) -> Tensor | None:
+        def guided(module: nn.Module, *arguments: Any) -> Tensor | Quotient | None:
             of_batch = loss(module, *arguments)
-            return None if of_batch is None else of_batch + self.loss(module).to(of_batch.dtype)
+            if of_batch is None:
+                return None
+            if isinstance(of_batch, Quotient):  # (n + d G) / d, of the means over the window
+                numerator, divisor = of_batch
+                return Quotient(numerator + divisor * self.loss(module).to(numerator.dtype), divisor)
+            return of_batch + self.loss(module).to(of_batch.dtype)
 
         return guided
 

@@ -10,7 +10,8 @@ from torch import nn
 from lightning_unlearn.errors import ConfigurationError
 from lightning_unlearn.gradient import Gradient
 from lightning_unlearn.passes._arrival import Visit
-from lightning_unlearn.passes._runner import LossFunction, Result, Runner, mean_of
+from lightning_unlearn.passes._loss import mean_of
+from lightning_unlearn.passes._runner import LossFunction, Result, Runner
 from lightning_unlearn.passes._sides import SideName
 from lightning_unlearn.passes._window import MicroBatch
 from lightning_unlearn.weights import shifted
@@ -56,7 +57,8 @@ class Repetition:
             gradient = gradient.clone()
         losses = [micro.loss for micro in self._window if micro.loss is not None]
         share = len(losses) / self._runner.trainer.accumulate_grad_batches
-        return Result(gradient, mean_of(losses), share)
+        divisors = [micro.divisor for micro in self._window if micro.divisor is not None]
+        return Result(gradient, mean_of(losses), share, mean_of(divisors))
 
     def passed(
         self,

@@ -15,9 +15,11 @@ from torch import Tensor, nn
 from lightning_unlearn._tensors import placed_like, whole
 from lightning_unlearn.errors import ConfigurationError
 from lightning_unlearn.gradient import Gradient
+from lightning_unlearn.objectives import Quotient
 from lightning_unlearn.passes import _streams
 from lightning_unlearn.passes._arrival import Visit, taken_on_arrival
 from lightning_unlearn.passes._log_router import LogRouter
+from lightning_unlearn.passes._loss import check_graph, mean_of, quotient_of
 from lightning_unlearn.passes._moved import MovedByHand
 from lightning_unlearn.passes._patches import patched
 from lightning_unlearn.passes._reducer import averaged
@@ -26,7 +28,7 @@ from lightning_unlearn.passes._traces import batch_norm_evaluating, no_trace
 from lightning_unlearn.passes._window import MicroBatch
 from lightning_unlearn.weights import reshard
 
-LossFunction: TypeAlias = Callable[[LightningModule, Any, int], "Tensor | None"]
+LossFunction: TypeAlias = Callable[[LightningModule, Any, int], "Tensor | Quotient | None"]
 
 
 class Result(NamedTuple):
@@ -37,11 +39,13 @@ class Result(NamedTuple):
         loss: mean over this rank's window; `None` if no batch gave a loss.
         share: the gradient is this many times that of the mean loss: Lightning divides by
             `accumulate_grad_batches` in a shorter last window, too.
+        divisor: mean over this rank's window of what gradient and loss are still to be divided by; `None` for nothing.
     """
 
     gradient: Gradient
     loss: Tensor | None
     share: float = 1.0
+    divisor: Tensor | None = None
 
 
 class Runner:
@@ -156,6 +160,7 @@ class Runner:
         parameters = self.parameters()
         micro_batches = [(j, micro) for j, micro in enumerate(window) if side in micro.halves]
         losses: list[Tensor] = []
+        divisors: list[Tensor] = []
         kind = "gradient" if vector is None else "hessian_vector_product"
         profiler: Profiler = self.trainer.profiler  # type: ignore[attr-defined]  # set by one of its connectors
         with (
@@ -172,7 +177,12 @@ class Runner:
                 self._enter(micro, None if repeats else (self._seed, step, j, self.replica))
                 batch = micro.half(side, self.device, hold)
                 with self._synchronised(n == len(micro_batches) - 1), self.logged(batch, log):
-                    loss = self._loss(batch, micro, loss_function)
+                    loss, divisor = self._loss(batch, micro, loss_function)
+                    if loss is not None and divisor is not None:
+                        if visit is None:
+                            divisors.append(divisor)
+                        else:  # one batch on one process: there is nothing to wait for
+                            loss = loss / divisor
                     if loss is not None:
                         losses.append(whole(loss.detach()))
                         with (
@@ -187,7 +197,7 @@ class Runner:
         if self.reuses_gradient_memory:
             gradient = gradient.clone()
         share = len(losses) / self.trainer.accumulate_grad_batches
-        return Result(gradient, mean_of(losses), share)
+        return Result(gradient, mean_of(losses), share, mean_of(divisors))
 
     def _enter(self, micro: MicroBatch, key: tuple[int, ...] | None) -> None:
         assert micro.streams is not None
@@ -198,9 +208,11 @@ class Runner:
         else:
             _streams.start(self.device, *key)
 
-    def _loss(self, batch: Any, micro: MicroBatch, loss_function: LossFunction | None) -> Tensor | None:
+    def _loss(
+        self, batch: Any, micro: MicroBatch, loss_function: LossFunction | None
+    ) -> tuple[Tensor | None, Tensor | None]:
         with self.substituted(loss_function, micro.index):
-            return loss_of(self._training_step(batch, *micro.arguments))
+            return quotient_of(self._training_step(batch, *micro.arguments))
 
     def normalised(self, side: str) -> AbstractContextManager[None]:
         """Batch normalisation in the mode that the side's passes are to have."""
@@ -212,7 +224,7 @@ class Runner:
         if loss_function is None:
             return nullcontext()
 
-        def step(batch: Any, *_: Any) -> Tensor | None:
+        def step(batch: Any, *_: Any) -> Tensor | Quotient | None:
             return loss_function(self.module, batch, index)
 
         return patched(self.module, "training_step", step)
@@ -272,25 +284,3 @@ class Runner:
 
     def logged(self, batch: Any, log: bool) -> AbstractContextManager[None]:
         return self.router.renamed(batch) if log else self.router.dropped()
-
-
-def mean_of(losses: list[Tensor]) -> Tensor | None:
-    """The mean of the window's losses, `None` if there was none."""
-    if len(losses) < 2:
-        return losses[0] if losses else None
-    return torch.stack(losses).mean()
-
-
-def check_graph(loss: Tensor, side: str) -> None:
-    """A loss without a graph is a misfit of the objective."""
-    if not loss.requires_grad:
-        raise ConfigurationError(
-            f"The {side} side's loss must depend on a trainable parameter, found one without a graph. Unfreeze "
-            "a parameter that it uses, and do not detach it."
-        )
-
-
-def loss_of(output: Any) -> Tensor | None:
-    """The loss in what a `training_step` returned: a tensor, a mapping with a `loss`, or `None`."""
-    loss = output.get("loss") if isinstance(output, Mapping) else output
-    return loss if isinstance(loss, Tensor) else None

@@ -16,11 +16,12 @@ from lightning_unlearn.gradient import Gradient
 from lightning_unlearn.objectives import Context, Objective
 from lightning_unlearn.passes import _streams
 from lightning_unlearn.passes._log_router import LogRouter
+from lightning_unlearn.passes._loss import check_graph, loss_of, quotient_of
 from lightning_unlearn.passes._pairs import Pairs
 from lightning_unlearn.passes._patches import Patches
 from lightning_unlearn.passes._reducer import averaged
 from lightning_unlearn.passes._repetition import Repetition
-from lightning_unlearn.passes._runner import LossFunction, Runner, check_graph, loss_of
+from lightning_unlearn.passes._runner import LossFunction, Runner
 from lightning_unlearn.passes._side import Side
 from lightning_unlearn.passes._sides import SideName
 from lightning_unlearn.passes._traces import Buffers, Undo
@@ -166,13 +167,13 @@ class Session:
         ):
             output = self._training_step(batch, *arguments)
         self._runner.moved.settle(ends=True)
-        loss = loss_of(output)
+        loss, micro.divisor = quotient_of(output)
         if loss is not None and self.own == "forget":
             check_graph(loss, "forget")
         micro.loss = None if loss is None else whole(loss.detach())
         if loss is None:
             self._undo.end()
-        return output
+        return output if micro.divisor is None else loss
 
     def _own_manual_pass(self, batch: Any, micro: MicroBatch) -> Any:
         self._manual = ManualPass(

@@ -56,7 +56,7 @@ class Side:
         self._evaluate = evaluate
         self._reduce = reduce
         self._outer = outer
-        self._result = own
+        self._result = own if own is None else self._divided(own)
         self._precision = precision
         self._gradient: Gradient | None = None
         self._shares: list[Tensor] = []
@@ -165,11 +165,19 @@ class Side:
         return self._result
 
     def _passed(self, vector: Gradient | None = None, at: Gradient | None = None) -> Result:
-        result = self._evaluate(vector=vector, at=at)
+        result = self._divided(self._evaluate(vector=vector, at=at))
         self._was_asked = True
         if result.loss is not None:
             self._deaf.append(all(tensor is None for tensor in result.gradient.tensors))
         return result
+
+    def _divided(self, result: Result) -> Result:
+        """A quotient's two means are of the window and of all processes before one is divided by the other."""
+        if result.divisor is None:
+            return result
+        divisor = self._reduce(result.divisor)
+        loss = None if result.loss is None else result.loss / divisor
+        return Result(result.gradient.mul_(1.0 / divisor), loss, result.share)
 
     def _mean_loss(self, result: Result) -> Tensor:
         if result.loss is None:

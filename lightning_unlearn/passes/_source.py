@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from typing import Any, TypeAlias
 
@@ -79,6 +79,13 @@ class Source:
             limit = None if limit == 1.0 or length is None else int(limit * length)
         return cls(trainer, module, loader, side, limit)
 
+    @classmethod
+    def of_sides(cls, trainer: Trainer, module: LightningModule, needed: Container[str]) -> dict[str, Source]:
+        """The sides that are needed, and those that are there without being needed."""
+        loaders: Any = getattr(trainer.train_dataloader, "iterables", trainer.train_dataloader)
+        given = [side for side in ("forget", "retain") if side in needed or side in loaders]
+        return {side: cls.of_trainer(trainer, module, side) for side in given}
+
     def for_each(self, visit: Callable[[Any], None]) -> None:
         """Call `visit(batch)` with every batch of this process."""
         with self._buffers_alike():
@@ -147,6 +154,20 @@ class Source:
         for p, grad in zip(parameters.values(), kept, strict=True):
             p.grad = grad
         return {n: g for n, g in gradients.items() if g is not None}
+
+    def everywhere(self, condition: bool) -> bool:
+        """Whether `condition` holds on every process; to be asked by all of them."""
+        return self._trainer.strategy.reduce_boolean_decision(condition, all=True)
+
+    @property
+    def writes(self) -> bool:
+        """Whether this process is the one that writes files for those of its node."""
+        return self._trainer.local_rank == 0
+
+    @property
+    def batch_size(self) -> int | None:
+        """Number of samples of a full batch of one process; `None` if that is unknown."""
+        return getattr(self._loader, "batch_size", None)
 
     # ---- helpers -----------------------------------------------------------------------------------------------
     def _fresh(self, loader: Any, at_most: int | None) -> tuple[Iterable[Any], int | None]:

@@ -27,6 +27,7 @@ class MicroBatch:
         buffers: buffers on entry.
         versions: of the tensors of each half, to notice a change in place.
         loss: what Lightning's own pass returned, detached; `None` where `training_step` returned `None`.
+        divisor: what the mean of the losses is to be divided by; `None` for nothing.
     """
 
     halves: dict[str, Any]
@@ -35,6 +36,7 @@ class MicroBatch:
     streams: Streams | None = None
     buffers: Buffers | None = None
     loss: Tensor | None = None
+    divisor: Tensor | None = None
     versions: dict[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:

@@ -34,7 +34,9 @@ class Writer:
         gradient alone takes its place (`falls_back`), and nothing if that is not finite either.
         """
         parameters, scale = self._runner.parameters(), self._runner.scale()
-        retain = sides["retain"].gradient() if falls_back and scale is None else None
+        # that pass was made, whether the strategy has looked at it or not: an inf in it is one in any case
+        own = sides["retain"].gradient() if falls_back else None
+        retain = own if scale is None else None
         if retain is not None and retain.changed:
             retain = None  # the strategy has built its direction there: there is nothing to fall back to
         shares = [share for side in sides.values() for share in side.shares_of_squares()]

@@ -15,6 +15,7 @@ from lightning_unlearn.strategies._pcgrad import PCGrad
 from lightning_unlearn.strategies._pgu import PGU
 from lightning_unlearn.strategies._progress import Progress
 from lightning_unlearn.strategies._retain_surgery import RetainSurgery
+from lightning_unlearn.strategies._sfron import SFRon
 from lightning_unlearn.strategies._torchjd import TorchJDStrategy
 from lightning_unlearn.strategies._uno import UNO
 from lightning_unlearn.strategies._unos import UNOS
@@ -38,4 +39,5 @@ __all__ = [
     "NormalisedDifference",
     "TorchJDStrategy",
     "PGU",
+    "SFRon",
 ]

@@ -11,7 +11,7 @@ from typing_extensions import override
 from lightning_unlearn import _checks as arguments
 from lightning_unlearn.errors import ConfigurationError, UnlearningError
 from lightning_unlearn.gradient import Gradient
-from lightning_unlearn.objectives import Ascent, Guidance, Objective
+from lightning_unlearn.objectives import Ascent, Guidance, Objective, Quotient
 from lightning_unlearn.passes import Session, Side, Source
 from lightning_unlearn.passes._reducer import of_wrapper
 from lightning_unlearn.passes._sides import SideName
@@ -108,7 +108,7 @@ class UnlearningStrategy(Tunable, ABC):
         Left out when a run is resumed: its result is in the checkpoint.
         """
 
-    def forget_loss(self, module: pl.LightningModule, batch: Any, batch_idx: int) -> Tensor | None:
+    def forget_loss(self, module: pl.LightningModule, batch: Any, batch_idx: int) -> Tensor | Quotient | None:
         """What is averaged over the forget samples; the objective's loss by default.
 
         An override calls `super().forget_loss`, never `module.training_step`, which leads back here.
@@ -190,16 +190,11 @@ class UnlearningStrategy(Tunable, ABC):
         self.progress.total_steps = None if steps == float("inf") else int(steps)
         self._take_up(trainer)
         if type(self).prepare is not UnlearningStrategy.prepare and not self._restored:
-            self.prepare(pl_module, *self._sources(trainer, pl_module))
+            sources = Source.of_sides(trainer, pl_module, self._needed)
+            self.prepare(pl_module, cast(Source, sources.get("forget")), sources.get("retain"))
         self._file_state(trainer)
         if self.constrains:
             self._constraint = Constraint(trainer.optimizers, self._attached.parameters, self.constrain)
-
-    def _sources(self, trainer: pl.Trainer, module: pl.LightningModule) -> tuple[Source, Source | None]:
-        loaders: Any = getattr(trainer.train_dataloader, "iterables", trainer.train_dataloader)
-        given = [side for side in ("forget", "retain") if side in self._needed or side in loaders]
-        sources = {side: Source.of_trainer(trainer, module, side) for side in given}
-        return cast(Source, sources.get("forget")), sources.get("retain")
 
     @override
     def on_fit_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:

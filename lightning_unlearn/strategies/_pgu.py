@@ -10,7 +10,7 @@ from typing_extensions import override
 from lightning_unlearn import _checks
 from lightning_unlearn.errors import ConfigurationError
 from lightning_unlearn.gradient import Gradient
-from lightning_unlearn.objectives import Confusion, Objective
+from lightning_unlearn.objectives import Confusion, Guidance, Objective
 from lightning_unlearn.passes import Side, Source
 from lightning_unlearn.predictions import Predict
 from lightning_unlearn.recorder import stored_covariances

@@ -69,16 +69,9 @@ def worst(case, make=None, accumulate=1):
     for call, (weights, gradient) in enumerate(optimizer.seen):
         torch.nn.utils.vector_to_parameters(weights, net.parameters())
         hand = Hand(
-            net,
-            windows[call // 2],
-            accumulate,
-            case.term,
-            case.outer,
-            case.forget_labels,
-            original,
-            case.penalty,
-        )
-        hand.step = call // 2
+            net, windows[call // 2], accumulate, case.term, case.outer, case.forget_labels, original, case.penalty,
+            step=call // 2, total=len(windows),
+        )  # fmt: skip
         expected = case.direction(hand)
         errors.append(np.abs(gradient.numpy() - expected).max() / np.abs(expected).max())
     assert not torch.equal(optimizer.seen[0][0], optimizer.seen[1][0]), (

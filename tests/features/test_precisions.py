@@ -176,8 +176,8 @@ def test_control_a_fused_optimiser_is_no_excuse_for_combining_per_micro_batch():
 @pytest.mark.parametrize(("optimizer", "value"), [(fused_sgd, math.nan), (fused_adamw, math.inf)])
 def test_a_scaler_skips_a_bad_batch_under_a_fused_optimiser(case, value, optimizer):
     for side in ["forget"] if case.retain_free else ["forget", "retain"]:
-        data = failures.loaders_with(case, side, 1, value)
-        failures.scaler_skips_the_step(case.make, data, 1, lambda: Net(optimizer, dtype=torch.float32))
+        data = failures.loaders_with(case, side, 2, value)
+        failures.scaler_skips_the_step(case.make, data, 2, lambda: Net(optimizer, dtype=torch.float32))
 
 
 @fused
@@ -232,6 +232,8 @@ def window_run(case, side, bad, value, optimizer, make=None, **trainer):
     [(1, math.inf, sgd), (1, math.nan, fused_adamw), (4, math.inf, fused_adamw)],
 )
 def test_a_scaler_skips_the_window_of_a_bad_batch(case, value, bad, optimizer):
+    if bad // 3 % case.cycle:
+        pytest.skip("the forget side is not asked in that window")
     for side in ["forget"] if case.retain_free else ["forget", "retain"]:
         start, middle, end, scales = window_run(case, side, bad, value, optimizer, plugins=[laws.scaler()])
         assert fits.finite(end)

@@ -28,23 +28,18 @@ def scheduled_by_hand(net, pairs, case, sizes):
     steps = 0
     for size in sizes:
         for start in range(0, len(pairs), size):
-            window = pairs[start : start + size]
-            hand = Hand(net, window, size, case.term, case.outer, case.forget_labels, original, case.penalty)
-            hand.step = steps
+            hand = Hand(
+                net, pairs[start : start + size], size, case.term, case.outer, case.forget_labels, original,
+                case.penalty, step=steps, total=len(pairs) * len(sizes),
+            )  # fmt: skip
             flat = torch.from_numpy(np.array(case.direction(hand)))
             before = nn.utils.parameters_to_vector(parameters).detach().clone()
             for p, part in zip(parameters, flat.split([p.numel() for p in parameters]), strict=True):
                 p.grad = part.reshape(p.shape).clone()
             optimizer.step()
             steps += 1
-            if case.mask is not None:
-                after = nn.utils.parameters_to_vector(parameters).detach()
-                kept = torch.where(torch.from_numpy(case.mask(len(before))), after, before)
-                nn.utils.vector_to_parameters(kept, parameters)
-            if case.allowed is not None:
-                update = (nn.utils.parameters_to_vector(parameters).detach() - before).numpy()
-                moved = before + torch.from_numpy(case.allowed(original, update))
-                nn.utils.vector_to_parameters(moved, parameters)
+            after = nn.utils.parameters_to_vector(parameters).detach()
+            nn.utils.vector_to_parameters(case.held(original, before, after, steps - 1), parameters)
     return [p.detach() for p in parameters], steps
 
 

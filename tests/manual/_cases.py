@@ -17,6 +17,9 @@ def is_adversarial(case: Case) -> bool:
         "teacher",
         "counter",
         "lur",
+        "sfron",
+        "surgery-weighted",
+        "ascent-weighted",
     )
     return case.mask is None and case.allowed is None and not case.id.startswith(of_labels)
 

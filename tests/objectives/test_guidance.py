@@ -1,5 +1,6 @@
 """A classifier's guidance: its value, whom it touches, how it joins the losses, and what is refused."""
 
+import dataclasses
 import math
 
 import numpy as np
@@ -21,13 +22,14 @@ from lightning_unlearn import (
     Holdout,
     RetainSurgery,
     UnlearningStrategy,
+    WeightedAscent,
 )
 from lightning_unlearn.audit._independence import check_independent
 from tests.strategies import _fits as fits
 from tests.strategies import _laws as laws
 from tests.strategies._cases import named
 from tests.strategies._modules import BatchNormed, Net
-from tests.strategies._uno_cases import FORGOTTEN, GUIDE, LATENTS, guidance, sample
+from tests.strategies._uno_cases import FORGOTTEN, GUIDE, LATENTS, guidance, penalty, sample
 
 WITH_OBJECTIVE = [GradientAscent, GradientDifference, GradientSurgery, RetainSurgery, UNO, UNOS]
 
@@ -190,6 +192,15 @@ def test_control_law_1_fails_where_it_does_not_join_a_side(left_out):
     make = (lambda: GradientSurgery(when="always")) if left_out == "both" else ForgetAlone
     with pytest.raises(AssertionError, match="off the loop by hand"):
         laws.equals_hand_loop(case, make)
+
+
+@pytest.mark.parametrize("accumulate", [1, 2])
+def test_it_joins_a_quotient_of_means_as_it_is(accumulate):
+    def make():
+        return GradientSurgery(when="always", objective=WeightedAscent(), guidance=guidance())
+
+    case = dataclasses.replace(named("surgery-weighted"), make=make, penalty=penalty)
+    laws.equals_hand_loop(case, accumulate=accumulate)
 
 
 def test_without_a_retain_side_it_joins_the_forget_objective():

@@ -300,3 +300,18 @@ def test_prepare_runs_once_a_fit_and_again_for_the_next():
     for _ in range(2):
         fits.fit(Net(), fits.sides(), strategy)
     assert strategy.times == 2
+
+
+def test_a_source_knows_the_size_of_a_full_batch():
+    strategy = Preparing(lambda module, forget, retain: [forget.batch_size, retain.batch_size])
+    ready = [[torch.zeros(3, 4).double(), torch.zeros(3).long()]]
+    fits.fit(Net(), {"retain": DataLoader(indexed(10), 4), "forget": ready}, strategy, max_epochs=1)
+    assert strategy.result == [None, 4]
+
+
+def test_one_process_decides_and_writes_for_itself():
+    strategy = Preparing(
+        lambda module, forget, _: [forget.everywhere(True), forget.everywhere(False), forget.writes]
+    )
+    fits.fit(Net(), fits.sides(), strategy, max_epochs=1)
+    assert strategy.result == [True, False, True]

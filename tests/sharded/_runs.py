@@ -64,7 +64,9 @@ def combinations() -> list[tuple[str, str, str]]:
     unclipped = ["plain", "accumulation-2", "accumulation-3"]
     found = list(itertools.product(["fsdp"], rows, OPTIONS))
     found += itertools.product(["tensor"], rows, unclipped)
-    found += itertools.product(["sequence"], [row for row in rows if row != "fisher"], ["plain"])
+    by_sample = ("fisher", "sfron")
+    whole = [row for row in rows if not row.startswith(by_sample)]
+    found += itertools.product(["sequence"], whole, ["plain"])
     found += itertools.product(["sequence"], TELLING, ["clip-norm", "clip-value"])
     found += itertools.product(
         ["fsdp-in-one", "fsdp-hybrid", "fsdp-and-plain", "parallel-loss"], TELLING, ["plain"]

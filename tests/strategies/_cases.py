@@ -22,9 +22,9 @@ from torchjd.aggregation import AlignedMTL, ConFIG, Sum
 from lightning_unlearn import (
     LUR,
     MGDA,
+    PGU,
     UNO,
     UNOS,
-    PGU,
     Ascent,
     Bounded,
     CAGrad,
@@ -37,10 +37,13 @@ from lightning_unlearn import (
     PCGrad,
     Relabel,
     RetainSurgery,
+    SFRon,
     TorchJDStrategy,
     Uniform,
     UnlearningStrategy,
+    WeightedAscent,
 )
+from tests.strategies import _sfron_hand as sfron_hand
 from tests.strategies._fits import CLASSES, samples
 from tests.strategies._loops import Hand, Outer, Term
 from tests.strategies._pgu_cases import confusion, free_part, recorded, without_biases
@@ -112,9 +115,10 @@ class Case:
         mask: for a number of weights, which of them may move.
         allowed: of the original net and the optimiser's update: what of it may stand.
         still: how the names of parameters end that never move.
-        reports: what it logs, without the prefix.
+        moves: for a step, which weights may move in it.
         retain_free: whether it is fitted on the forget side alone.
         uses_forget: whether a forget pass is made at all.
+        cycle: every how many steps the forget side is asked, from the first.
         double_backward: whether it needs a second derivative.
         finite_difference: whether it needs differences of passes, which half precision does not give.
         penalty: of a net, what is added to the losses of both sides; `None` for nothing.
@@ -133,15 +137,26 @@ class Case:
     mask: Callable[[int], np.ndarray] | None = None
     allowed: Callable[[nn.Module, np.ndarray], np.ndarray] | None = None
     still: tuple[str, ...] = ()
-    reports: tuple[str, ...] = ()
+    moves: Callable[[int], np.ndarray] | None = None
     retain_free: bool = False
     uses_forget: bool = True
+    cycle: int = 1
     double_backward: bool = False
     finite_difference: bool = False
     penalty: Callable[[nn.Module], Tensor] | None = None
     reports: tuple[str, ...] = ()
     entrywise: bool = False
     tolerance: float = 1e-12
+
+    def held(self, original: nn.Module, before: Tensor, after: Tensor, step: int) -> Tensor:
+        """The flat weights after an optimiser's step, of which the strategy lets only a part stand."""
+        movable = None if self.mask is None else self.mask(len(before))
+        movable = movable if self.moves is None else self.moves(step)
+        if movable is not None:
+            after = torch.where(torch.from_numpy(movable), after, before)
+        if self.allowed is not None:
+            after = before + torch.from_numpy(self.allowed(original, (after - before).numpy()))
+        return after
 
     @property
     def forget_labels(self) -> Tensor:
@@ -243,6 +258,21 @@ def times_covariance(h: Hand, flat: np.ndarray) -> np.ndarray:
     return np.concatenate([flat[:start], block.reshape(-1), flat[start + size :]])
 
 
+def alternating_case(
+    name: str, make: type[SFRon], *, exponent: float = 0.5, gamma: float = 1.0, **arguments: object
+) -> Case:
+    strategy = {"alpha": 2.0, "retain_steps": 1, "exponent": exponent, "gamma": gamma, **arguments}
+    return Case(
+        name,
+        lambda: make(**strategy),
+        sfron_hand.direction(**strategy),
+        term=sfron_hand.weighted(exponent),
+        moves=sfron_hand.moves(strategy["retain_steps"], gamma),
+        cycle=2,
+        reports=("alpha", "mask_share", "clip_rate"),
+    )
+
+
 def plain_sum() -> UnlearningStrategy:
     return GradientDifference(alpha=1.0)
 
@@ -332,6 +362,7 @@ CASES = [
         penalty=penalty,
     ),
     surgery_case("relabel", lambda: Relabel(CLASSES, kind="next"), next_label),
+    surgery_case("weighted", WeightedAscent, sfron_hand.weighted(0.5)),
     surgery_case("uniform", Uniform, uniform),
     surgery_case("bounded", lambda: Bounded(1e-3), bounded),
     surgery_case("holdout", lambda: Holdout(LEVEL), cross_entropy, holdout(LEVEL)),
@@ -415,6 +446,7 @@ CASES = [
         degenerate=lambda: TorchJDStrategy(Sum()),
         baseline=plain_sum,
         entrywise=True,
+    ),
     Case(
         "pgu",
         lambda: recorded(PGU),
@@ -436,6 +468,15 @@ CASES = [
         reports=("removed_fraction",),
         retain_free=True,
     ),
+    Case(
+        "ascent-weighted",
+        lambda: GradientAscent(objective=WeightedAscent()),
+        lambda h: h.u,
+        term=sfron_hand.weighted(0.5),
+        retain_free=True,
+    ),
+    alternating_case("sfron", SFRon),
+    alternating_case("sfron-clipped", SFRon, schedule="constant", clip=0.2, exponent=1.0, gamma=0.5),
 ]
 
 

@@ -12,7 +12,8 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
-Term = Callable[[Tensor, Tensor], Tensor]  # logits, labels -> mean over the batch
+# logits, labels -> mean over the batch; or numerator and divisor, whose means over the window are to be divided
+Term = Callable[[Tensor, Tensor], "Tensor | tuple[Tensor, Tensor]"]
 Outer = Callable[[Tensor], Tensor]
 
 
@@ -28,9 +29,9 @@ class Hand:
         forget_labels: all labels of the forget set.
         original: the module before the first step.
         penalty: of a net, what is added to the losses of both sides before `outer`; `None` for nothing.
+        step: number of optimiser steps before this one.
+        total: number of all of them.
     """
-
-    step = 0  # optimiser steps taken before
 
     def __init__(
         self,
@@ -42,11 +43,14 @@ class Hand:
         forget_labels: Tensor,
         original: nn.Module | None = None,
         penalty: Callable[[Any], Tensor] | None = None,
+        step: int = 0,
+        total: int = 1,
     ) -> None:
         self.net = net
         self.penalty = penalty
         self.original = net if original is None else original
         self.window = window
+        self.step, self.total = step, total
         self.share = len(window) / accumulate
         self.term = term
         self.outer = outer
@@ -65,7 +69,12 @@ class Hand:
         def net(x: Tensor) -> Tensor:
             return functional_call(self.net, named, (x,))
 
-        mean = torch.stack([term(net(x), y) for x, y in batches]).mean()
+        terms = [term(net(x), y) for x, y in batches]
+        if isinstance(terms[0], tuple):
+            above, below = (torch.stack(part).mean() for part in zip(*terms, strict=True))
+            mean = above / below.detach()
+        else:
+            mean = torch.stack(terms).mean()
         return mean if self.penalty is None else mean + self.penalty(net)
 
     def forget_loss(self, theta: Tensor) -> Tensor:
@@ -133,8 +142,10 @@ def hand_fit(
             before = torch.cat([p.detach().reshape(-1).clone() for p in parameters])
 
             def closure(window: list[dict[str, Any]] = window, step: int = step) -> float:
-                hand = Hand(net, window, accumulate, case.term, case.outer, labels, original, case.penalty)
-                hand.step = step
+                hand = Hand(
+                    net, window, accumulate, case.term, case.outer, labels, original, case.penalty,
+                    step=step, total=epochs * len(steps),
+                )  # fmt: skip
                 flat = torch.from_numpy(clipped(case.direction(hand), clip, algorithm).copy())
                 for p, part in zip(parameters, flat.split([p.numel() for p in parameters]), strict=True):
                     p.grad = part.reshape(p.shape).clone()
@@ -142,16 +153,9 @@ def hand_fit(
                 return float(loss(hand.theta))
 
             optimizer.step(closure)
-            if case.mask is not None:
-                after = torch.cat([p.detach().reshape(-1) for p in parameters])
-                kept = torch.where(torch.from_numpy(case.mask(len(before))), after, before)
-                with torch.no_grad():
-                    for p, part in zip(parameters, kept.split([p.numel() for p in parameters]), strict=True):
-                        p.copy_(part.reshape(p.shape))
-            if case.allowed is not None:
-                after = torch.cat([p.detach().reshape(-1) for p in parameters])
-                moved = before + torch.from_numpy(case.allowed(original, (after - before).numpy()))
-                with torch.no_grad():
-                    for p, part in zip(parameters, moved.split([p.numel() for p in parameters]), strict=True):
-                        p.copy_(part.reshape(p.shape))
+            after = torch.cat([p.detach().reshape(-1) for p in parameters])
+            held = case.held(original, before, after, step)
+            with torch.no_grad():
+                for p, part in zip(parameters, held.split([p.numel() for p in parameters]), strict=True):
+                    p.copy_(part.reshape(p.shape))
     return [p.detach() for p in parameters]

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
+from lightning_unlearn._tensors import whole
 from lightning_unlearn.errors import ConfigurationError
 from lightning_unlearn.gradient import Gradient
+from lightning_unlearn.objectives import Quotient
 from lightning_unlearn.passes._runner import LossFunction, Result, Runner
 from lightning_unlearn.passes._sides import SideName
 from lightning_unlearn.passes.manual._coroutine import Coroutine
@@ -80,6 +82,11 @@ class Run:
                 "second `manual_backward` before the step. Use an objective that is a function of the training loss, "
                 "such as `Ascent()`, or add the losses up first."
             )
+        if isinstance(mine, Quotient):  # here a window is one loss, of all processes
+            mean = self._runner.trainer.strategy.reduce(
+                whole(mine.divisor.detach()).clone(), reduce_op="mean"
+            )
+            return mine.numerator / mean
         return mine
 
     def training_loss(self, batch: Any) -> Tensor:

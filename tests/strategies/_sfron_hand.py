@@ -1,0 +1,81 @@
+"""SFR-on again, in float64 NumPy: coefficients, both Fishers sample by sample, the mask, the clip, the schedule."""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn.functional import cross_entropy
+
+from tests.strategies._fits import samples
+from tests.strategies._loops import Hand, Term
+from tests.strategies._modules import Net
+
+SHARES = {
+    "cosine": lambda t: (1 + math.cos(math.pi * t)) / 2,
+    "linear": lambda t: 1 - t,
+    "quadratic": lambda t: (1 - t) ** 2,
+    "constant": lambda t: 1.0,
+}
+
+
+def weighted(exponent: float, smallest: float = 1e-6) -> Term:
+    """Numerator and divisor of `−Σ kᵢ ℓᵢ / Σ kⱼ`."""
+
+    def term(logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+        losses = cross_entropy(logits, labels, reduction="none")
+        k = torch.tensor(
+            [1 / max(float(loss.detach()), smallest) ** exponent for loss in losses], dtype=losses.dtype
+        )
+        return -(k * losses).sum(), k.sum()
+
+    return term
+
+
+def fisher(net: Any, count: int, seed: int) -> np.ndarray:
+    """Mean of squared gradients, one sample at a time."""
+    inputs, labels = samples(count, seed).tensors
+    total = np.zeros(sum(p.numel() for p in net.parameters()))
+    for x, y in zip(inputs, labels, strict=True):
+        gradients = torch.autograd.grad(cross_entropy(net(x), y), list(net.parameters()))
+        total += torch.cat([g.reshape(-1) for g in gradients]).numpy() ** 2
+    return total / count
+
+
+@functools.cache
+def mask(gamma: float) -> np.ndarray:
+    """Of the module and the loaders that the laws begin with."""
+    net = Net().net
+    chosen = fisher(net, 12, 2) >= gamma * fisher(net, 20, 1)
+    assert 0 < chosen.sum() < len(chosen), "all or none: the mask would not be tried"
+    return chosen
+
+
+def direction(
+    *,
+    alpha: float = 25.0,
+    retain_steps: int = 5,
+    schedule: str = "cosine",
+    gamma: float = 1.0,
+    exponent: float = 0.5,
+    clip: float = 7.0,
+) -> Callable[[Hand], np.ndarray]:
+    """The forget step in turn with `retain_steps` others; the coefficients are in `weighted(exponent)`."""
+
+    def of(h: Hand) -> np.ndarray:
+        if h.step % (1 + retain_steps):
+            return h.g
+        fast = alpha * SHARES[schedule](h.step / h.total) * h.u * mask(gamma)
+        return fast * min(1.0, clip / np.linalg.norm(fast))
+
+    return of
+
+
+def moves(retain_steps: int, gamma: float) -> Callable[[int], np.ndarray]:
+    """Masked weights stay in forget steps, and only there."""
+    return lambda step: mask(gamma) if step % (1 + retain_steps) == 0 else np.ones_like(mask(gamma))
