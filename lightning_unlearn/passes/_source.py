@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, cast
 
 import torch
 from lightning.pytorch import LightningModule, Trainer
@@ -80,11 +80,14 @@ class Source:
         return cls(trainer, module, loader, side, limit)
 
     @classmethod
-    def of_sides(cls, trainer: Trainer, module: LightningModule, needed: Container[str]) -> dict[str, Source]:
-        """The sides that are needed, and those that are there without being needed."""
+    def of_sides(
+        cls, trainer: Trainer, module: LightningModule, needed: Container[str]
+    ) -> tuple[Source, Source | None]:
+        """Forget and retain side: those that are needed, and those that are there without being needed."""
         loaders: Any = getattr(trainer.train_dataloader, "iterables", trainer.train_dataloader)
         given = [side for side in ("forget", "retain") if side in needed or side in loaders]
-        return {side: cls.of_trainer(trainer, module, side) for side in given}
+        sources = {side: cls.of_trainer(trainer, module, side) for side in given}
+        return cast(Source, sources.get("forget")), sources.get("retain")
 
     def for_each(self, visit: Callable[[Any], None]) -> None:
         """Call `visit(batch)` with every batch of this process."""

@@ -190,8 +190,7 @@ class UnlearningStrategy(Tunable, ABC):
         self.progress.total_steps = None if steps == float("inf") else int(steps)
         self._take_up(trainer)
         if type(self).prepare is not UnlearningStrategy.prepare and not self._restored:
-            sources = Source.of_sides(trainer, pl_module, self._needed)
-            self.prepare(pl_module, cast(Source, sources.get("forget")), sources.get("retain"))
+            self.prepare(pl_module, *Source.of_sides(trainer, pl_module, self._needed))
         self._file_state(trainer)
         if self.constrains:
             self._constraint = Constraint(trainer.optimizers, self._attached.parameters, self.constrain)

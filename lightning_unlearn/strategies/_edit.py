@@ -58,5 +58,5 @@ class EditStrategy(UnlearningStrategy):
         super().on_train_epoch_start(trainer, pl_module)
         # not in `on_train_start`: a monitor that measures the original there may stand behind in the list
         with torch.no_grad():
-            self.edit(pl_module, *self._sources(trainer, pl_module))
+            self.edit(pl_module, *Source.of_sides(trainer, pl_module, self._needed))
         trainer.should_stop = True
