@@ -16,7 +16,9 @@ every_adversarial_case = pytest.mark.parametrize("case", rows(*ADVERSARIAL))
 
 @every_case
 @pytest.mark.parametrize(
-    "setting", [{}, {"with_scaler": True}, {"optimizer": adamw}, {"output": "dict"}], ids=str
+    "setting",
+    [{}, {"with_scaler": True}, {"optimizer": adamw}, {"output": "dict"}],
+    ids=["plain", "scaler", "adamw", "dict"],
 )
 def test_one_optimiser_equals_the_loop_by_hand(case, setting):
     if case.finite_difference and "with_scaler" in setting:
