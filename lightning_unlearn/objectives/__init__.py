@@ -5,7 +5,18 @@ from lightning_unlearn.objectives._base import Context, Objective
 from lightning_unlearn.objectives._bounded import Bounded
 from lightning_unlearn.objectives._guidance import Guidance
 from lightning_unlearn.objectives._holdout import Holdout
+from lightning_unlearn.objectives._redirect import Redirect
 from lightning_unlearn.objectives._relabel import Relabel
 from lightning_unlearn.objectives._uniform import Uniform
 
-__all__ = ["Objective", "Context", "Ascent", "Relabel", "Uniform", "Bounded", "Holdout", "Guidance"]
+__all__ = [
+    "Objective",
+    "Context",
+    "Ascent",
+    "Relabel",
+    "Uniform",
+    "Bounded",
+    "Holdout",
+    "Redirect",
+    "Guidance",
+]
