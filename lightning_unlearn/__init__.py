@@ -4,7 +4,16 @@ from lightning_unlearn.data import UnlearningDataModule
 from lightning_unlearn.errors import ConfigurationError, UnlearningError
 from lightning_unlearn.gradient import Gradient
 from lightning_unlearn.monitor import ForgettingMonitor
-from lightning_unlearn.objectives import Ascent, Bounded, Guidance, Holdout, Objective, Redirect, Relabel, Uniform
+from lightning_unlearn.objectives import (
+    Ascent,
+    Bounded,
+    Guidance,
+    Holdout,
+    Objective,
+    Redirect,
+    Relabel,
+    Uniform,
+)
 from lightning_unlearn.passes import Side, Source
 from lightning_unlearn.strategies import (
     UNO,

@@ -103,7 +103,8 @@ class Redirect(Objective):
             )
         samples = self._samples(module)
         with evaluating(self.judge), frozen(self.judge):
-            odds = self.judge.to(samples.device)(samples)
+            like = next((p for p in self.judge.parameters() if p.is_floating_point()), samples)
+            odds = self.judge.to(samples.device)(samples.to(like.dtype))
         if not isinstance(odds, Tensor) or odds.shape not in ((len(samples),), (len(samples), 1)):
             found = tuple(odds.shape) if isinstance(odds, Tensor) else type(odds).__name__
             raise ConfigurationError(

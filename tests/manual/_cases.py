@@ -16,6 +16,7 @@ def is_adversarial(case: Case) -> bool:
         "covariance",
         "teacher",
         "counter",
+        "redirect",
     )
     return case.mask is None and not case.id.startswith(of_labels)
 

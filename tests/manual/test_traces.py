@@ -178,7 +178,7 @@ BY_GRADIENT = [c for c in BY_LOSS if c.outer is named("surgery").outer and not c
 
 
 @pytest.mark.parametrize(
-    "case", rows(*(c for c in BY_GRADIENT if c.id not in ("surgery-uniform", "surgery-bounded")))
+    "case", rows(*(c for c in BY_GRADIENT if c.id not in ("surgery-uniform", "surgery-bounded", "redirect")))
 )
 def test_gradients_of_each_side_accumulate_by_themselves(case):
     ends = []

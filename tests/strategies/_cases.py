@@ -43,6 +43,7 @@ from tests.strategies._probes import (
     RetainAlone,
     RetainLookAhead,
 )
+from tests.strategies._redirect_cases import redirect, redirected_direction, with_ascent
 from tests.strategies._uno_cases import guidance, penalty, uno_direction, unos_direction
 
 Make = Callable[[], UnlearningStrategy]
@@ -267,6 +268,12 @@ CASES = [
     uno_case("uno-absolute", weight=0.5, relative=False, alpha=0.3),
     uno_case("uno-holdout", alpha=0.5, outer=holdout(LEVEL)),
     Case("unos", UNOS, unos_direction, double_backward=True),
+    Case(
+        "redirect",
+        lambda: GradientDifference(alpha=1.0, objective=with_ascent()),
+        redirected_direction,
+        degenerate=lambda: GradientDifference(alpha=1.0, objective=redirect(0.0, 0.0)),
+    ),
     Case(
         "surgery-guided",
         lambda: GradientSurgery(when="always", guidance=guidance()),
