@@ -45,12 +45,30 @@ def training_images(folder: Path) -> Tensor:
     return MNIST(str(folder)).images
 
 
+Moments = tuple[Tensor, Tensor]
+
+
+def moments(features: Tensor) -> Moments:
+    """Mean and covariance, in float64."""
+    return features.double().mean(0), torch.cov(features.double().T)
+
+
+def distance(x: Moments, y: Moments, *, exact: bool) -> Tensor:
+    """Fréchet distance, exact or by their formula: the root of `(ΣT + TΣ)/2`, its negative eigenvalues set to 0, for that of `ΣT`."""
+    (mean, s), (other, t) = x, y
+    if exact:
+        values, vectors = torch.linalg.eigh(s)
+        half = vectors * values.clamp_min(0).sqrt() @ vectors.T
+        product = half @ t @ half
+    else:
+        product = (s @ t + t @ s) / 2
+    root = torch.linalg.eigvalsh(product).clamp_min(0).sqrt().sum()
+    return (mean - other).square().sum() + s.trace() + t.trace() - 2 * root
+
+
 def symmetrised_distance(features: Tensor, reference_features: Tensor) -> Tensor:
-    """Their formula: the root of `(ΣT + TΣ)/2`, its negative eigenvalues set to 0, in place of the root of `ΣT`."""
-    x, y = features.double(), reference_features.double()
-    s, t = torch.cov(x.T), torch.cov(y.T)
-    root = torch.linalg.eigvalsh((s @ t + t @ s) / 2).clamp_min(0).sqrt().sum()
-    return (x.mean(0) - y.mean(0)).square().sum() + s.trace() + t.trace() - 2 * root
+    """Their formula, of features."""
+    return distance(moments(features), moments(reference_features), exact=False)
 
 
 def one_draw(folder: Path, count: int, seed: int) -> tuple[Tensor, Tensor]:

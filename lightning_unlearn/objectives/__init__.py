@@ -7,6 +7,7 @@ from lightning_unlearn.objectives._confusion import Confusion
 from lightning_unlearn.objectives._guidance import Guidance
 from lightning_unlearn.objectives._holdout import Holdout
 from lightning_unlearn.objectives._quotient import Quotient
+from lightning_unlearn.objectives._redirect import Redirect
 from lightning_unlearn.objectives._relabel import Relabel
 from lightning_unlearn.objectives._uniform import Uniform
 from lightning_unlearn.objectives._weighted_ascent import WeightedAscent
@@ -21,6 +22,7 @@ __all__ = [
     "Bounded",
     "Confusion",
     "Holdout",
+    "Redirect",
     "Guidance",
     "WeightedAscent",
 ]

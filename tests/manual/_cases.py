@@ -20,6 +20,7 @@ def is_adversarial(case: Case) -> bool:
         "sfron",
         "surgery-weighted",
         "ascent-weighted",
+        "redirect",
     )
     return case.mask is None and case.allowed is None and not case.id.startswith(of_labels)
 

@@ -174,7 +174,15 @@ class Accumulating(ManualNet):
 
 
 REPEATS = ("look-ahead", "hessian", "uno", "lur")
-BY_PREDICTIONS = ("surgery-uniform", "surgery-bounded", "surgery-weighted", "ascent-weighted", "sfron", "pgu")
+BY_PREDICTIONS = (
+    "surgery-uniform",
+    "surgery-bounded",
+    "surgery-weighted",
+    "ascent-weighted",
+    "sfron",
+    "pgu",
+    "redirect",
+)
 BY_GRADIENT = [c for c in BY_LOSS if c.outer is named("surgery").outer and not c.id.startswith(REPEATS)]
 
 

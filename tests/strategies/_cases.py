@@ -57,6 +57,7 @@ from tests.strategies._probes import (
     RetainAlone,
     RetainLookAhead,
 )
+from tests.strategies._redirect_cases import redirect, redirected_direction, with_ascent
 from tests.strategies._rules import Rule, aggregated, conflict_averse, nearest_to_origin, units
 from tests.strategies._uno_cases import guidance, penalty, uno_direction, unos_direction
 
@@ -354,6 +355,12 @@ CASES = [
     uno_case("uno-absolute", weight=0.5, relative=False, alpha=0.3),
     uno_case("uno-holdout", alpha=0.5, outer=holdout(LEVEL)),
     Case("unos", UNOS, unos_direction, double_backward=True, reports=ORTHOGONAL),
+    Case(
+        "redirect",
+        lambda: GradientDifference(alpha=1.0, objective=with_ascent()),
+        redirected_direction,
+        degenerate=lambda: GradientDifference(alpha=1.0, objective=redirect(0.0, 0.0)),
+    ),
     Case(
         "surgery-guided",
         lambda: GradientSurgery(when="always", guidance=guidance()),
