@@ -11,14 +11,14 @@ from typing import Any
 THEIRS, ALL, RETAINED = KINDS = ("theirs, all", "exact, all", "exact, retained")
 PUBLISHED = {
     "a": "ascent",
-    "sa": "GradientSurgery, paper (but see below)",
+    "sa": "GradientSurgery, paper, guided",
     "s": "RetainSurgery",
     "o": "UNO",
     "os": "UNO-S",
-    "hat": "no surgery, guided",
-    "shat": "surgery, guided",
-    "ohat": "UNO, guided",
-    "ohatshat": "UNO-S, guided",
+    "hat": "fine-tuning, called guided",
+    "shat": "RetainSurgery, guided",
+    "ohat": "UNO, called guided",
+    "ohatshat": "UNO-S, called guided",
 }
 
 
