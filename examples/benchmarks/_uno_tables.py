@@ -11,14 +11,14 @@ from typing import Any
 THEIRS, ALL, RETAINED = KINDS = ("theirs, all", "exact, all", "exact, retained")
 PUBLISHED = {
     "a": "ascent",
-    "sa": "GradientSurgery, paper, guided",
+    "sa": "GradientSurgery, paper, with that term ascended",
     "s": "RetainSurgery",
     "o": "UNO",
     "os": "UNO-S",
     "hat": "fine-tuning, called guided",
     "shat": "RetainSurgery, guided",
-    "ohat": "UNO, called guided",
-    "ohatshat": "UNO-S, called guided",
+    "ohat": "UNO, guided",
+    "ohatshat": "UNO-S, guided",
 }
 
 
