@@ -11,12 +11,12 @@ from typing import Any
 THEIRS, ALL, RETAINED = KINDS = ("theirs, all", "exact, all", "exact, retained")
 PUBLISHED = {
     "a": "ascent",
-    "sa": "GradientSurgery, paper (but see below)",
+    "sa": "GradientSurgery, paper, with that term ascended",
     "s": "RetainSurgery",
     "o": "UNO",
     "os": "UNO-S",
-    "hat": "no surgery, guided",
-    "shat": "surgery, guided",
+    "hat": "fine-tuning, called guided",
+    "shat": "RetainSurgery, guided",
     "ohat": "UNO, guided",
     "ohatshat": "UNO-S, guided",
 }

@@ -28,6 +28,10 @@ class Redirect(Objective):
     beforehand. The forget batch itself is not looked at, so that the objective is the same on every process and
     micro-batch; the examples of a step are a function of (`seed`, step).
 
+    Take it with :class:`GradientDifference` or :class:`GradientSurgery` at `alpha=1`, and `push` and `pull` of the order of the
+    training loss. A few steps change what is made, not what the retain loss wants: some classes come back when ordinary
+    training goes on. docs/results.md has the numbers.
+
     A generator learns to please this judge, which therefore proves nothing about it any more: score with another classifier,
     trained apart, and hand this one (or the strategy) to `audit_generator` as `used_in_training`.
 
