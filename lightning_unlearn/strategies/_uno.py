@@ -24,7 +24,8 @@ class UNO(OrthogonalStrategy):
     of `u`, and orthogonal gradients only mean that retain training no longer changes the forget loss to first order. In
     the authors' own runs with the corrected code, UNO forgets as fast as plain retain fine-tuning; the numbers of their
     tables for MNIST and CelebA come from runs in which two weights were swapped, with a classifier's term at 1000 (see
-    :class:`Guidance`) and no orthogonality. Take `α > 0` with a bounded objective to forget, and compare with
+    :class:`Guidance`) and no orthogonality. Both are reproduced in docs/results.md. To forget, take `α > 0` with a bounded
+    objective; in a generator, :class:`GradientDifference` with :class:`Redirect`, which does it in a few steps. Compare with
     :class:`FineTune` at equal steps.
 
     Reports `unlearn/grad_cosine`, `unlearn/conflict_rate` and `unlearn/squared_cosine`, all before the step.
