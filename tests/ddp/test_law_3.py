@@ -20,7 +20,7 @@ def pairs(combinations):
 def ends(tmp_path_factory):
     """What each of two processes ends with, for every row and kind."""
     folder = tmp_path_factory.mktemp("ends")
-    two_ranks("tests.ddp._ranks", str(folder), *KINDS, timeout=900)
+    two_ranks("tests.ddp._ranks", str(folder), *KINDS, timeout=1800)
     return [torch.load(folder / f"{rank}.pt") for rank in range(2)]
 
 

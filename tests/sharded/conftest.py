@@ -20,10 +20,10 @@ def _launch(folder, processes, timeout):
 @pytest.fixture(scope="session")
 def two(tmp_path_factory):
     """What each of two processes found, by name."""
-    return _launch(tmp_path_factory.mktemp("sharded"), 2, timeout=400)
+    return _launch(tmp_path_factory.mktemp("sharded"), 2, timeout=1200)
 
 
 @pytest.fixture(scope="session")
 def four(tmp_path_factory):
     """What each of four processes found, by name."""
-    return _launch(tmp_path_factory.mktemp("sharded-4"), 4, timeout=200)
+    return _launch(tmp_path_factory.mktemp("sharded-4"), 4, timeout=600)
