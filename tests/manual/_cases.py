@@ -5,6 +5,8 @@ from tests.strategies._cases import CASES, Case
 # labels of the batch are changed by `Relabel`, and a guided loss is not the user's: refused, see test_refusals
 BY_LOSS = [case for case in CASES if case.id != "surgery-relabel" and case.penalty is None]
 
+PASSES_ELSEWHERE = ("look-ahead", "hessian", "first-order", "lur", "uno")
+
 
 def is_adversarial(case: Case) -> bool:
     """Whether a row is a function of the training loss alone: not of class probabilities, labels, or positions."""

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from lightning_unlearn import FineTune, GradientSurgery
-from tests.manual._cases import BY_LOSS
+from tests.manual._cases import BY_LOSS, PASSES_ELSEWHERE
 from tests.manual._modules import Gan, ManualNet
 from tests.strategies import _fits as fits
 from tests.strategies import _laws as laws
@@ -173,7 +173,6 @@ class Accumulating(ManualNet):
             self.optimizers().step()
 
 
-REPEATS = ("look-ahead", "hessian", "uno", "lur")
 BY_PREDICTIONS = (
     "surgery-uniform",
     "surgery-bounded",
@@ -183,7 +182,9 @@ BY_PREDICTIONS = (
     "pgu",
     "redirect",
 )
-BY_GRADIENT = [c for c in BY_LOSS if c.outer is named("surgery").outer and not c.id.startswith(REPEATS)]
+BY_GRADIENT = [
+    c for c in BY_LOSS if c.outer is named("surgery").outer and not c.id.startswith(PASSES_ELSEWHERE)
+]
 
 
 @pytest.mark.parametrize("case", rows(*(c for c in BY_GRADIENT if not c.id.startswith(BY_PREDICTIONS))))
