@@ -48,7 +48,7 @@ def interrupted(folder, ends_by, epoch):
             assert time.monotonic() < deadline, process.poll()
             time.sleep(0.02)
         process.send_signal(ends_by)
-        process.wait(20)
+        process.wait(90)
         while alive(mark):
             assert time.monotonic() < deadline, "somebody is left"
             time.sleep(0.02)
