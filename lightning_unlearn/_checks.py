@@ -15,6 +15,13 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, Real) and not isinstance(value, _NOT_NUMBERS) and math.isfinite(value)
 
 
+def finite(name: str, value: Any) -> float:
+    """Return `value` as a float, if it is a finite number."""
+    if not _is_number(value):
+        raise ConfigurationError(f"`{name}` must be a finite number, found {value!r}.")
+    return float(value)
+
+
 def non_negative(name: str, value: Any) -> float:
     """Return `value` as a float, if it is a finite number of at least 0."""
     if not _is_number(value) or value < 0:

@@ -1,8 +1,9 @@
-"""The command line: `lightning-unlearn demo`, `reference`, and LightningCLI with the strategies by class name."""
+"""The command line: `lightning-unlearn demo`, `audit`, `reference`, `compare`, and LightningCLI with the strategies by class name."""
 
 from __future__ import annotations
 
 import logging
+import os
 import sys
 import warnings
 from pathlib import Path
@@ -13,6 +14,7 @@ from lightning.pytorch.cli import LightningCLI
 from typing_extensions import override
 
 from lightning_unlearn import UnlearningStrategy
+from lightning_unlearn._expected import compare, expected_of
 from lightning_unlearn._weights_file import read_weights
 from lightning_unlearn.errors import ConfigurationError, UnlearningError
 
@@ -26,23 +28,37 @@ _MISSING = "`lightning-unlearn` needs the extra `cli`, found it not installed. R
 
 
 class UnlearnCLI(LightningCLI):
-    """LightningCLI with one more argument: `--original`, the checkpoint of the model that must forget.
+    """LightningCLI with two more arguments.
 
-    Only its weights are loaded. (`--ckpt_path` is for resuming an interrupted run: with the checkpoint of a finished
-    training it would bring back the step counters too, and no step would be taken.)
+    `--original` is the checkpoint of the model that must forget. Only its weights are loaded. (`--ckpt_path` is for resuming
+    an interrupted run: with the checkpoint of a finished training it would bring back the step counters too, and no step
+    would be taken.)
+
+    `--expected` says what logged metrics should be at the end of a fit: `value` and `tolerance`, by name. Each is printed
+    beside what was found, and one that is outside raises an :class:`UnlearningError`.
     """
 
     @override
     def add_arguments_to_parser(self, parser: Any) -> None:
         parser.add_argument("--original", type=Path, help="Checkpoint of the model that must forget.")
+        parser.add_argument(
+            "--expected",
+            type=dict[str, Any] | None,
+            help="After a fit: `value` and `tolerance` of logged metrics, by name; else the exit status is 1.",
+        )
 
     def before_fit(self) -> None:
         """LightningCLI calls this between instantiation and `Trainer.fit`, and its likes before the others."""
-        path = self.config[self.subcommand].original
-        if path is not None:
-            load_weights(self.model, path)
+        config = self.config[self.subcommand]
+        self._expected = expected_of(config.expected)
+        if config.original is not None:
+            load_weights(self.model, config.original)
 
     before_validate = before_test = before_predict = before_fit
+
+    def after_fit(self) -> None:
+        """LightningCLI calls this after `Trainer.fit`."""
+        compare(self._expected, self.trainer)
 
 
 def load_weights(module: torch.nn.Module, path: Path) -> None:
@@ -54,7 +70,7 @@ def load_weights(module: torch.nn.Module, path: Path) -> None:
     if not Path(path).is_file():
         raise ConfigurationError(
             f"`--original` must be the file of a trained model, found none at {path}. `lightning-unlearn demo` writes the "
-            "one that the examples start from, `unlearn-demo/original.ckpt`."
+            "one that the examples start from, `unlearn-demo/original.ckpt`; examples/recipes/originals/ has those of the recipes."
         )
     try:
         module.load_state_dict(read_weights(path, "--original"))
@@ -75,14 +91,17 @@ def demo_parser() -> ArgumentParser:
     )
     parser.add_subclass_arguments(UnlearningStrategy, "strategy", required=False, help="How to unlearn.")
     parser.set_defaults({"strategy": {"class_path": "lightning_unlearn.GradientSurgery"}})
-    parser.add_argument("--forget-class", type=int, default=3, help="The digit to be forgotten, 0 to 9.")
+    parser.add_argument("--forget-class", type=int, default=3, help="The class to be forgotten, 0 to 9.")
     parser.add_argument(
         "--forget-fraction", type=float, help="Share of random samples to be forgotten instead."
     )
     parser.add_argument(
-        "--data", choices=["digits", "mnist"], default="digits", help="Of scikit-learn, or MNIST."
+        "--data",
+        choices=["digits", "mnist", "fashion_mnist"],
+        default="digits",
+        help="Of scikit-learn, or (Fashion-)MNIST.",
     )
-    parser.add_argument("--data-dir", type=Path, help="Folder with the idx files of MNIST.")
+    parser.add_argument("--data-dir", type=Path, help="Folder with the idx files of (Fashion-)MNIST.")
     parser.add_argument("--seed", type=int, default=0, help="Of training, unlearning and the random choice.")
     parser.add_argument("--output", type=Path, default=Path("unlearn-demo"), help="Folder for the results.")
     return parser
@@ -143,6 +162,10 @@ def main(arguments: list[str] | None = None) -> None:
         import jsonargparse  # noqa: F401  # LightningCLI's own message would name another package's extra
     except ModuleNotFoundError:
         sys.exit(_MISSING)
+    if (
+        os.getcwd() not in sys.path
+    ):  # as with `python -m`: a configuration names classes of the user's modules
+        sys.path.insert(0, os.getcwd())
     try:
         if given[:1] == ["demo"]:
             demo(given[1:])
@@ -154,12 +177,21 @@ def main(arguments: list[str] | None = None) -> None:
             from lightning_unlearn.reference._command import reference
 
             reference(given[1:])
+        elif given[:1] == ["compare"]:
+            from lightning_unlearn.compare._command import compare
+
+            compare(given[1:])
+        elif given[:1] == ["tune"]:
+            from lightning_unlearn.tune._command import tune
+
+            tune(given[1:])
         else:  # `None` if there are none: it warns of arguments beside those of the process
             UnlearnCLI(
                 args=arguments,
                 save_config_kwargs={"overwrite": True},
                 parser_kwargs={
-                    "description": "LightningCLI; see also `lightning-unlearn demo --help` and `reference --help`."
+                    "description": "LightningCLI; see also `lightning-unlearn demo --help`, and `audit`, `reference` and "
+                    "`compare` in place of `demo`."
                 },
             )
     except (UnlearningError, ValueError) as error:

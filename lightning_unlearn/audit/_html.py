@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from importlib.resources import files
 from itertools import groupby
-
-from jinja2 import Environment, StrictUndefined
 
 from lightning_unlearn.audit import _text
 from lightning_unlearn.audit._report import AuditReport
 from lightning_unlearn.audit._rows import MEANINGS, NEEDS, by_side, compared, test_rows
-from lightning_unlearn.audit.figures import figures, svg
+from lightning_unlearn.audit.figures import figures
+from lightning_unlearn.rendering import page
 
 _TONES = {"forgotten": "good", "undecided": "open"}
 
@@ -24,31 +22,17 @@ def to_html(report: AuditReport) -> str:
     Returns:
         HTML with its styles and figures in it; the same text for the same report.
     """
-    folder = files("lightning_unlearn.audit") / "page"
-    environment = Environment(
-        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    environment.filters.update(
-        number=_text.number,
-        share=_text.share,
-        side=_text.side,
-        leaves=_text.leaves,
-        svg=lambda shown: svg(shown.figure, shown.name),
-    )
-    template = environment.from_string((folder / "page.html").read_text(encoding="utf-8"))
-    return (
-        template.render(
-            report=report,
-            verdict=report.verdict,
-            tone=_TONES.get(report.verdict.name, "bad"),
-            asked=_text.request(report),
-            meanings=MEANINGS,
-            needs=NEEDS,
-            heads=compared(report),
-            sides=by_side(report),
-            tests=test_rows(report),
-            groups=[(name, list(of)) for name, of in groupby(figures(report), key=lambda shown: shown.group)],
-            style=(folder / "page.css").read_text(encoding="utf-8"),
-        )
-        + "\n"
+    return page(
+        "lightning_unlearn.audit",
+        {"side": _text.side},
+        report=report,
+        verdict=report.verdict,
+        tone=_TONES.get(report.verdict.name, "bad"),
+        asked=_text.request(report),
+        meanings=MEANINGS,
+        needs=NEEDS,
+        heads=compared(report),
+        sides=by_side(report),
+        tests=test_rows(report),
+        groups=[(name, list(of)) for name, of in groupby(figures(report), key=lambda shown: shown.group)],
     )

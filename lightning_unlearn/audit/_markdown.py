@@ -2,67 +2,61 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Sequence
-
 from lightning_unlearn.audit._report import AuditReport
 from lightning_unlearn.audit._rows import MEANINGS, Cell, by_side, compared, test_rows
-from lightning_unlearn.audit._text import leaves, number, request, share, side
+from lightning_unlearn.audit._text import request, side
+from lightning_unlearn.rendering import escaped, leaves, markdown_list, markdown_table, number, share
 
 
 def to_markdown(report: AuditReport) -> str:
-    r"""The report as GitHub's Markdown; whatever came from the user is escaped.
+    """The report as GitHub's Markdown; whatever came from the user is escaped.
 
     Args:
         report: What an audit has found.
 
     Returns:
         Text with a line feed at its end.
-
-    Example:
-        >>> _escaped("a|b <script> *c*")
-        'a\\|b &lt;script&gt; \\*c\\*'
     """
     verdict = report.verdict
     parts = [
         f"# Audit: {verdict.name}",
-        f"**{_escaped(verdict.sentence)}**",
+        f"**{escaped(verdict.sentence)}**",
         f"*{verdict.name}*: {MEANINGS[verdict.name]}",
-        f"To be forgotten: {_escaped(request(report))}. Level: {share(verdict.level)} of the models that were retrained "
+        f"To be forgotten: {escaped(request(report))}. Level: {share(verdict.level)} of the models that were retrained "
         "without the forget set would not be called forgotten.",
         "## Reasons",
-        _list(verdict.reasons, "1."),
+        markdown_list(verdict.reasons, "1."),
         "## What this audit cannot know",
-        _list(verdict.cannot_know, "-"),
+        markdown_list(verdict.cannot_know, "-"),
         "## Tests",
         _tests(report),
         "## Metrics",
         _metrics(report),
         "## Attacks",
-        _table(
+        markdown_table(
             ("attack", "what it does", "ran"),
             [(a.name, a.what, "yes" if a.ran else f"no: {a.why_not}") for a in report.attacks],
         ),
         "## Models and samples",
-        _table(
+        markdown_table(
             ("model", "role", "file", "numbers", "SHA-256 of the weights"),
             [(m.name, m.role, m.source or "–", number(m.parameters), m.sha256) for m in report.models],
         ),
-        _table(
+        markdown_table(
             ("side", "samples", "SHA-256 of the sorted identifiers"),
             [(side(record.name), number(record.samples), record.sha256) for record in report.sides],
         ),
         "## Configuration",
-        _table(("argument", "value"), leaves(report.configuration)),
+        markdown_table(("argument", "value"), leaves(report.configuration)),
         "## Environment",
-        _table(("what", "version"), leaves(report.environment)),
-        _escaped("Made: " + ", ".join(f"{name} {value}" for name, value in leaves(report.made))) + ".",
+        markdown_table(("what", "version"), leaves(report.environment)),
+        escaped("Made: " + ", ".join(f"{name} {value}" for name, value in leaves(report.made))) + ".",
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
 def _tests(report: AuditReport) -> str:
-    return _table(
+    return markdown_table(
         ("question", "result", "finding", "statistic", "p", "p (Holm)", "the same test of the original"),
         [
             (
@@ -92,8 +86,8 @@ def _metrics(report: AuditReport) -> str:
     tables = [
         "\n\n".join(
             (
-                f"### On the {_escaped(side(name))}",
-                _table(
+                f"### On the {escaped(side(name))}",
+                markdown_table(
                     head,
                     [
                         (
@@ -117,21 +111,3 @@ def _metrics(report: AuditReport) -> str:
 
 def _cell(cell: Cell) -> str:
     return f"{cell.text} ({cell.small})" if cell.small else cell.text
-
-
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join(
-        "| " + " | ".join(cell if n == 1 else _escaped(cell) for cell in line) + " |"
-        for n, line in enumerate(lines)
-    )
-
-
-def _list(items: Sequence[str], mark: str) -> str:
-    return "\n".join(f"{mark} {_escaped(item)}" for item in items)
-
-
-def _escaped(text: str) -> str:
-    """The text on one line, with nothing in it that Markdown or HTML would read as more than text."""
-    text = re.sub(r"\s+", " ", text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    return re.sub(r"([\\`*_\[\]|~#!$])", r"\\\1", text)

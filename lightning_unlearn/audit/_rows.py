@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from lightning_unlearn.audit._report import AuditReport, MetricRecord, TestRecord
-from lightning_unlearn.audit._text import interval, number, probability
+from lightning_unlearn.audit._text import interval, probability
 from lightning_unlearn.audit._verdict import SENTENCES
+from lightning_unlearn.rendering import number
 
 MEANINGS = SENTENCES
 NEEDS = "needs a reference"

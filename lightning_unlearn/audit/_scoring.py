@@ -82,7 +82,7 @@ class Scorer:
                     _check(side, answer, labels)
                     names = identifiers(batch, len(labels), self._identify)
                     after_batch(names)
-                logits[name], finite = _tamed(answer)
+                logits[name], finite = tamed(answer)
                 columns["scores"][name] = _scores(logits[name], labels, finite)
                 columns["finite"][name] = finite.cpu().numpy()
                 if seen and len(seen[-1]) == len(labels):
@@ -128,8 +128,8 @@ def _check(side: str, logits: Tensor, labels: Tensor) -> None:
         )
 
 
-def _tamed(logits: Tensor) -> tuple[Tensor, Tensor]:
-    """Logits in float64 with which one can count, and for which samples they are the model's own."""
+def tamed(logits: Tensor) -> tuple[Tensor, Tensor]:
+    """Logits in float64 with which one can count, and where they are the model's own: not NaN, nor infinitely large."""
     logits = logits.double()
     answered = ~(logits.isnan() | (logits == torch.inf)).any(1) & logits.isfinite().any(1)
     logits = logits.where(answered[:, None], 0.0)

@@ -35,7 +35,7 @@ class StreamLoader(DataLoader[Any]):
     _resumed: dict[str, int] | None = None
 
     @override
-    def __iter__(self) -> Iterator[Any]:  # type: ignore[override]
+    def __iter__(self) -> Iterator[Any]:  # type: ignore[override]  # the base names its own private iterator
         return _Epoch(self)
 
     def state_dict(self) -> dict[str, int]:

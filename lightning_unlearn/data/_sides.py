@@ -45,6 +45,36 @@ class TwoSides:
     def batch_size(self, size: int) -> None:
         self._streams = replace(self._ready()[1], batch_size=size)
 
+    def reorder(
+        self, seed: int, *, batch_size: int | None = None, forget_batch_size: int | None = None
+    ) -> None:
+        """Give loaders made later another order, and other batch sizes if need be; what is forgotten stays.
+
+        Args:
+            seed: Key of the order, ≥ 0.
+            batch_size: Samples of a retain batch on one device, ≥ 1; `None` for that of now.
+            forget_batch_size: Samples of a forget batch on one device, ≥ 1; `None` for that of now.
+
+        Example:
+            >>> import torch
+            >>> from torch.utils.data import TensorDataset
+            >>> from lightning_unlearn import UnlearningDataModule
+            >>> data = UnlearningDataModule(TensorDataset(torch.arange(9)), forget_fraction=0.3, batch_size=3, seed=1)
+            >>> before = data.forget_indices
+            >>> data.reorder(seed=2, forget_batch_size=4)
+            >>> bool((data.forget_indices == before).all()), data.batch_size
+            (True, 3)
+            >>> [len(batch) for [batch] in data.forget_dataloader()]
+            [4, 4]
+        """
+        streams = self._ready()[1]
+        self._streams = replace(
+            streams,
+            seed=seed,
+            batch_size=batch_size or streams.batch_size,
+            forget_batch_size=forget_batch_size or streams.forget_batch_size,
+        )
+
     def retain_dataloader(self) -> DataLoader[Any]:
         """Make afresh the loader of the retain side: the batches that training sees, in their order.
 

@@ -1,6 +1,6 @@
-"""Handwritten digits as plain map-style datasets: scikit-learn's bundled ones, and MNIST from idx files."""
+"""Grey images as plain map-style datasets, and scikit-learn's bundled digits as the first of them."""
 
-from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -11,19 +11,15 @@ from torch import Tensor
 from torch.utils.data import Dataset
 from typing_extensions import override
 
-from lightning_unlearn.demo._idx import find_idx, read_idx
 
-_MNIST_MD5 = {
-    "train-images-idx3-ubyte": "6bbc9ace898e44ae57da46a324031adb",
-    "train-labels-idx1-ubyte": "a25bea736e30d166cdddb491f175f624",
-    "t10k-images-idx3-ubyte": "2646ac647ad5339dbf082846283269ea",
-    "t10k-labels-idx1-ubyte": "27ae3e4e09519cfbb04c329615203637",
-}
+class Images(Dataset[tuple[Tensor, Tensor]]):
+    """Images and their classes in memory.
 
+    Attributes:
+        noun: what one of them shows.
+    """
 
-class _Images(Dataset[tuple[Tensor, Tensor]]):
-    """Images and their classes in memory."""
-
+    noun: ClassVar[str] = "digit"
     images: Tensor
     targets: Tensor
 
@@ -39,7 +35,7 @@ class _Images(Dataset[tuple[Tensor, Tensor]]):
         return self.images[index], self.targets[index]
 
 
-class Digits(_Images):
+class Digits(Images):
     """The 1,797 handwritten digits of 8 x 8 pixels that come with scikit-learn; needs neither network nor files.
 
     A quarter of every class is kept for testing. Source: Alpaydin and Kaynak, "Optical Recognition of Handwritten
@@ -70,41 +66,3 @@ class Digits(_Images):
         )
         part = parts[0 if train else 1]
         super().__init__(bunch.images[part], bunch.target[part], white=16)
-
-
-class MNIST(_Images):
-    """The MNIST digits of 28 x 28 pixels, from the original idx files, plain or gzipped; nothing is downloaded.
-
-    Looks in `root`, `root/raw` and `root/MNIST/raw` and verifies the content of every file that it reads. Source:
-    LeCun, Cortes and Burges, "The MNIST database of handwritten digits", http://yann.lecun.com/exdb/mnist.
-
-    Attributes:
-        images: Float tensor of shape (N, 1, 28, 28) with values in [0, 1]; N is 60,000 for training, 10,000 for
-            testing.
-        targets: Long tensor of shape (N,) with the classes 0 to 9.
-
-    Args:
-        root: Folder with the files.
-        train: The training part, else the test part.
-
-    Raises:
-        ConfigurationError: A file is missing, unreadable, truncated or altered.
-
-    Example:
-        >>> from lightning_unlearn.demo import MNIST
-        >>> try:
-        ...     MNIST("no-such-folder")
-        ... except ValueError as error:
-        ...     print(str(error).partition(". ")[0])
-        `root` must be a folder with the MNIST idx files, found nothing at no-such-folder
-    """
-
-    def __init__(self, root: Path | str, train: bool = True) -> None:
-        part = "train" if train else "t10k"
-        names = [f"{part}-images-idx3-ubyte", f"{part}-labels-idx1-ubyte"]
-        images, labels = find_idx(Path(root).expanduser(), names)
-        super().__init__(
-            read_idx(images, dims=3, md5=_MNIST_MD5[names[0]]),
-            read_idx(labels, dims=1, md5=_MNIST_MD5[names[1]]),
-            white=255,
-        )

@@ -1,4 +1,4 @@
-"""The idx format of MNIST, read strictly: what a file claims, what it holds and what it should be must agree."""
+"""The idx format of MNIST and its likes, read strictly: what a file claims, what it holds and what it should be must agree."""
 
 import gzip
 import hashlib
@@ -13,15 +13,15 @@ from numpy.typing import NDArray
 from lightning_unlearn.errors import ConfigurationError
 
 _UNSIGNED_BYTE = 8
-_FOLDERS = ("", "raw", "MNIST/raw")
 
 
-def find_idx(root: Path, names: Sequence[str]) -> list[Path]:
-    """Where the named idx files lie, plain or gzipped, in `root`, `root/raw` or `root/MNIST/raw`.
+def find_idx(root: Path, names: Sequence[str], name: str) -> list[Path]:
+    """Where the named idx files lie, plain or gzipped, in `root`, `root/raw` or, for MNIST, `root/MNIST/raw`.
 
     Args:
         root: The folder that the user named.
         names: File names without `.gz`.
+        name: Of the data, as in the folder and in messages.
 
     Returns:
         One path for each name, in order; a plain file goes before a gzipped one.
@@ -33,26 +33,27 @@ def find_idx(root: Path, names: Sequence[str]) -> list[Path]:
         >>> import tempfile
         >>> with tempfile.TemporaryDirectory() as folder:
         ...     _ = Path(folder, "labels.gz").write_bytes(b"")
-        ...     [path.name for path in find_idx(Path(folder), ["labels"])]
+        ...     [path.name for path in find_idx(Path(folder), ["labels"], "MNIST")]
         ['labels.gz']
     """
     if not root.is_dir():
         found = "a file" if root.exists() else "nothing"
         raise ConfigurationError(
-            f"`root` must be a folder with the MNIST idx files, found {found} at {root}. "
+            f"`root` must be a folder with the {name} idx files, found {found} at {root}. "
             "Pass the folder that holds them, plain or gzipped."
         )
+    folders = ("", "raw", f"{name}/raw")
     candidates = {
-        name: [root / folder / f"{name}{suffix}" for suffix in ("", ".gz") for folder in _FOLDERS]
-        for name in names
+        file: [root / folder / f"{file}{suffix}" for suffix in ("", ".gz") for folder in folders]
+        for file in names
     }
-    found_paths = {name: next((p for p in paths if p.is_file()), None) for name, paths in candidates.items()}
-    missing = [name for name, path in found_paths.items() if path is None]
+    found_paths = {file: next((p for p in paths if p.is_file()), None) for file, paths in candidates.items()}
+    missing = [file for file, path in found_paths.items() if path is None]
     if missing:
         raise ConfigurationError(
-            f"`root` must hold {', '.join(f'{name}[.gz]' for name in missing)} "
-            f"in itself, in raw/ or in MNIST/raw/, found no such file under {root}. "
-            "Copy the original MNIST files there, plain or gzipped."
+            f"`root` must hold {', '.join(f'{file}[.gz]' for file in missing)} "
+            f"in itself, in raw/ or in {name}/raw/, found no such file under {root}. "
+            f"Copy the original {name} files there, plain or gzipped."
         )
     return [path for path in found_paths.values() if path is not None]
 
@@ -117,5 +118,5 @@ def _content(path: Path) -> bytes:
 def _broken(path: Path, requirement: str, found: str) -> ConfigurationError:
     return ConfigurationError(
         f"`{path.name}` must {requirement}, found {found} in {path}. "
-        "Replace it with the original MNIST file, plain or gzipped."
+        "Replace it with the original file, plain or gzipped."
     )

@@ -11,6 +11,7 @@ from lightning_unlearn._modes import evaluating, frozen
 from lightning_unlearn._tensors import whole
 from lightning_unlearn.errors import ConfigurationError
 from lightning_unlearn.objectives._quotient import Quotient
+from lightning_unlearn.objectives._sampled import as_samples, check_sampling
 
 _SAME = 1e-3  # two calls of one sampler on a GPU differ in the last digits
 
@@ -73,14 +74,7 @@ class Guidance:
         weight: float = 1.0,
         eps: float = 1e-8,
     ) -> None:
-        if not callable(sampler):
-            raise ConfigurationError(
-                f"`sampler` must be a function of the module that returns samples, found {sampler!r}."
-            )
-        if not isinstance(classifier, nn.Module):
-            raise ConfigurationError(
-                f"`classifier` must be a `torch.nn.Module`, found {type(classifier).__name__}."
-            )
+        check_sampling(sampler, classifier, "classifier", "logits")
         if _checks.positive_int("num_classes", num_classes) < 2:
             raise ConfigurationError(f"`num_classes` must be at least 2, found {num_classes}.")
         self.sampler, self.classifier, self.num_classes = sampler, classifier, num_classes
@@ -132,12 +126,15 @@ class Guidance:
                 "trained along. Keep it outside of the module."
             ]
         with evaluating(module), evaluating(self.classifier):
-            samples, again = (self.sampler(module) for _ in range(2))
+            try:
+                samples, again = (as_samples(self.sampler(module)) for _ in range(2))
+            except ConfigurationError as error:
+                return [str(error)]
             if misfit := _of_samples(samples, again):
                 return [misfit]
-            self.classifier.to(whole(samples).device)
+            self.classifier.to(samples.device)
             try:
-                logits = self.classifier(self._fitting(whole(samples)))
+                logits = self.classifier(self._fitting(samples))
             except (RuntimeError, ValueError, TypeError, IndexError) as error:
                 return [
                     f"`classifier` must take what `sampler` returns, of shape {tuple(samples.shape)}, found: {error}. Let the "
@@ -175,23 +172,7 @@ def _distinct(classes: Any, num_classes: int) -> list[int]:
     return sorted(listed)
 
 
-def _of_samples(samples: Any, again: Any) -> str | None:
-    if (
-        not isinstance(samples, Tensor)
-        or not samples.is_floating_point()
-        or samples.ndim < 2
-        or not len(samples)
-    ):
-        found = (
-            f"shape {tuple(samples.shape)} of {samples.dtype}"
-            if isinstance(samples, Tensor)
-            else type(samples).__name__
-        )
-        return (
-            f"`sampler` must return floating-point samples of shape (N, ...), at least one, found {found}. Let it return "
-            "what the module makes of a batch of latents."
-        )
-    samples, again = whole(samples), whole(again)
+def _of_samples(samples: Tensor, again: Tensor) -> str | None:
     if not bool(samples.isfinite().all()):
         return "`sampler` must return finite samples, found NaN or infinity. Check the weights that the run starts from."
     if samples.shape != again.shape or not torch.allclose(samples, again, rtol=_SAME, atol=_SAME):

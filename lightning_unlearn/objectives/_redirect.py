@@ -10,9 +10,9 @@ from typing_extensions import override
 
 from lightning_unlearn import _checks
 from lightning_unlearn._modes import evaluating, frozen
-from lightning_unlearn._tensors import whole
 from lightning_unlearn.errors import ConfigurationError
 from lightning_unlearn.objectives._base import Context, Objective
+from lightning_unlearn.objectives._sampled import as_samples, check_sampling
 
 
 class Redirect(Objective):
@@ -78,14 +78,7 @@ class Redirect(Objective):
         count: int = 128,
         seed: int = 0,
     ) -> None:
-        if not callable(sampler):
-            raise ConfigurationError(
-                f"`sampler` must be a function of the module that returns samples, found {sampler!r}."
-            )
-        if not isinstance(judge, nn.Module):
-            raise ConfigurationError(
-                f"`judge` must be a `torch.nn.Module` that returns log-odds, found {type(judge).__name__}."
-            )
+        check_sampling(sampler, judge, "judge", "log-odds")
         if not hasattr(examples, "__getitem__") or not hasattr(examples, "__len__") or len(examples) == 0:
             raise ConfigurationError(
                 "`examples` must be a tensor or a data set of retained samples with at least one item, found "
@@ -105,7 +98,7 @@ class Redirect(Objective):
                 f"`judge` must be no part of `{type(module).__name__}`, found it in there: it would be trained along. Keep it "
                 "outside of the module."
             )
-        samples = self._samples(module)
+        samples = as_samples(self.sampler(module))
         with evaluating(self.judge), frozen(self.judge):
             like = next((p for p in self.judge.parameters() if p.is_floating_point()), samples)
             odds = self.judge.to(samples.device)(samples.to(like.dtype))
@@ -117,16 +110,6 @@ class Redirect(Objective):
             )
         pushed = nn.functional.softplus(odds.float() if odds.dtype.itemsize < 4 else odds).mean()
         return self.push * pushed + self.pull * self._distance(samples, context.step)
-
-    def _samples(self, module: nn.Module) -> Tensor:
-        samples = self.sampler(module)
-        if not isinstance(samples, Tensor) or not samples.is_floating_point() or samples.ndim < 2:
-            found = f"shape {tuple(samples.shape)}" if isinstance(samples, Tensor) else type(samples).__name__
-            raise ConfigurationError(
-                f"`sampler` must return floating-point samples of shape (N, ...), found {found}. Let it return what the module "
-                "makes of a batch of latents."
-            )
-        return whole(samples)
 
     def _distance(self, samples: Tensor, step: int) -> Tensor:
         """Mean over this step's examples of the squared distance to the nearest sample."""

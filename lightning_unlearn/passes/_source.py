@@ -56,6 +56,7 @@ class Source:
         self._trainer = trainer
         self._module = module
         self._name = name
+        self._given = (loader, name, limit)
         kwargs = getattr(trainer.strategy, "distributed_sampler_kwargs", None) or {}
         self._rank, self._world_size = int(kwargs.get("rank", 0)), int(kwargs.get("num_replicas", 1))
         self._shards: dict[str, nn.Parameter] = {}
@@ -88,6 +89,15 @@ class Source:
         given = [side for side in ("forget", "retain") if side in needed or side in loaders]
         sources = {side: cls.of_trainer(trainer, module, side) for side in given}
         return cast(Source, sources.get("forget")), sources.get("retain")
+
+    def some(self, at_most: int | None) -> Source:
+        """A fixed random choice of at most so many samples of this side, the same on any number of processes.
+
+        Args:
+            at_most: `None` for all. A loader that is no `DataLoader` over a map-style data set has no choice: it is
+                visited whole.
+        """
+        return self if at_most is None else Source(self._trainer, self._module, *self._given, at_most)
 
     def for_each(self, visit: Callable[[Any], None]) -> None:
         """Call `visit(batch)` with every batch of this process."""

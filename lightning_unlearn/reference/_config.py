@@ -13,10 +13,12 @@ from lightning.pytorch.cli import LightningCLI
 from typing_extensions import override
 
 from lightning_unlearn.data import UnlearningDataModule
+from lightning_unlearn.errors import UnlearningError
 from lightning_unlearn.monitor import ForgettingMonitor
 from lightning_unlearn.reference._recipe import SHOW
 from lightning_unlearn.strategies import UnlearningStrategy
 
+SECTIONS = ("model", "data", "trainer", "optimizer", "lr_scheduler")
 _UNLEARNING = (UnlearningStrategy, ForgettingMonitor)
 # arguments of an UnlearningDataModule that a reference does not depend on, but through its samples
 _ELSEWHERE = (
@@ -25,24 +27,59 @@ _ELSEWHERE = (
 )
 
 
-class ReferenceCLI(LightningCLI):
-    """Parses what `fit` takes, and the options of `reference`; makes nothing until it is asked.
+class TrainingCLI(LightningCLI):
+    """Parses how a model is trained; makes nothing until it is asked.
 
     Args:
         args: of the command line, or a configuration that was parsed before.
+        options: of the parser.
     """
 
-    def __init__(self, args: list[str] | Namespace) -> None:
-        description = (
-            "Train models from scratch on the retain set alone, for comparison with an unlearned model."
-        )
+    def __init__(self, args: list[str] | Namespace | dict[str, Any], **options: Any) -> None:
         super().__init__(
             args=args,
             run=False,
             save_config_callback=None,
             seed_everything_default=False,
-            parser_kwargs={"prog": "lightning-unlearn reference", "description": description},
+            parser_kwargs=options,
         )
+
+    @override
+    def parse_arguments(self, parser: Any, args: Any) -> None:
+        parse = parser.parse_args if isinstance(args, list) else parser.parse_object
+        self.config = parse(args)
+        self.config["seed_everything"] = False  # each model has a seed of its own
+
+    @override
+    def instantiate_classes(self) -> None:
+        """Later, one at a time."""
+
+    def make(self, *sections: str) -> Namespace:
+        """The objects of some sections of the configuration.
+
+        Raises:
+            UnlearningError: a constructor does; jsonargparse would wrap it.
+        """
+        known = {name: self.config[name] for name in sections if self.config.get(name) is not None}
+        instantiate = getattr(self.parser, "instantiate", None) or self.parser.instantiate_classes
+        try:
+            made: Namespace = instantiate(Namespace(known))  # type: ignore[no-untyped-call]
+        except ValueError as error:
+            reason: BaseException | None = error
+            while not isinstance(reason, UnlearningError):
+                if reason is None:
+                    raise
+                reason = reason.__cause__
+            raise reason from None
+        return made
+
+
+class ReferenceCLI(TrainingCLI):
+    """The same with the other arguments of `fit`, and the options of `reference`."""
+
+    def __init__(self, args: list[str]) -> None:
+        about = "Train models from scratch on the retain set alone, for comparison with an unlearned model."
+        super().__init__(args, prog="lightning-unlearn reference", description=about)
 
     @override
     def add_arguments_to_parser(self, parser: Any) -> None:
@@ -51,6 +88,7 @@ class ReferenceCLI(LightningCLI):
             L.Trainer, "fit", skip=of_fit
         )  # so that its files can be taken as they are
         parser.add_argument("--original", type=str | None, help="Not used: references start from scratch.")
+        parser.add_argument("--expected", type=dict[str, Any] | None, help="Not used: it is of unlearning.")
         parser.add_argument("--count", type=int | None, help="Number of references; 5 without `--seeds`.")
         parser.add_argument("--seeds", type=list[int] | None, help="Their seeds; 1, 2, ... by default.")
         parser.add_argument(
@@ -64,34 +102,18 @@ class ReferenceCLI(LightningCLI):
             help="Name of the retain data, which are then not read for the key.",
         )
 
-    @override
-    def parse_arguments(self, parser: Any, args: Any) -> None:
-        parse = parser.parse_object if isinstance(args, Namespace) else parser.parse_args
-        self.config = parse(args)
-        self.config["seed_everything"] = False  # each reference has a seed of its own
-
-    @override
-    def instantiate_classes(self) -> None:
-        """Later, one at a time."""
-
-    def make(self, *sections: str) -> Namespace:
-        """The objects of some sections of the configuration."""
-        known = {name: self.config[name] for name in sections if self.config.get(name) is not None}
-        instantiate = getattr(self.parser, "instantiate", None) or self.parser.instantiate_classes
-        made: Namespace = instantiate(Namespace(known))  # type: ignore[no-untyped-call]
-        return made
-
 
 class Configured:
     """Recipe of a configuration.
 
     Args:
-        config: as parsed.
+        config: as parsed; other sections than those that say how a model is trained are left out.
     """
 
     def __init__(self, config: Namespace) -> None:
-        self._config = config
-        self._cli: ReferenceCLI | None = None
+        known = {name: config[name] for name in SECTIONS if config.get(name) is not None}
+        self._config = Namespace(known)  # type: ignore[no-untyped-call]
+        self._cli: TrainingCLI | None = None
 
     @override
     def __getstate__(self) -> dict[str, Any]:
@@ -116,10 +138,8 @@ class Configured:
 
     def described(self, data: L.LightningDataModule) -> Any:
         cli = self._parsed()
-        plain = json.loads(cli.parser.dump(cli.config, skip_none=False, format="json"))
-        sections = {
-            name: plain.get(name) for name in ("model", "data", "trainer", "optimizer", "lr_scheduler")
-        }
+        plain = json.loads(cli.parser.dump(cli.config, "json", False))
+        sections = {name: plain.get(name) for name in SECTIONS}
         for name in SHOW:
             sections["trainer"].pop(name, None)
         callbacks = sections["trainer"].get("callbacks") or []
@@ -130,9 +150,9 @@ class Configured:
                 sections["data"].get("init_args", {}).pop(name, None)
         return sections
 
-    def _parsed(self) -> ReferenceCLI:
+    def _parsed(self) -> TrainingCLI:
         if self._cli is None:
-            self._cli = ReferenceCLI(self._config)
+            self._cli = TrainingCLI(self._config)
         return self._cli
 
 

@@ -17,6 +17,7 @@ from lightning_unlearn.passes import _resume
 
 _REPORTS = 0.2  # seconds between two
 _SHARE = 0.1  # of the time may go into saving
+_SECONDS = "lightning_unlearn_seconds"  # of the checkpoint
 
 
 class Progress(NamedTuple):
@@ -31,6 +32,11 @@ class Progress(NamedTuple):
     done: float
     epoch: int
     loss: float | None
+
+    @property
+    def said(self) -> str:
+        """In a few words."""
+        return f"epoch {self.epoch}" + ("" if self.loss is None else f", loss {self.loss:.4g}")
 
 
 class Keeper(Checkpoint):
@@ -47,6 +53,17 @@ class Keeper(Checkpoint):
         self._path, self._report = path, report
         self._replay: _resume.Replay | None = None
         self._reported = self._saved = self._took = 0.0
+        self._began = time.monotonic()
+        self._before = self._saving = self._kept = 0.0
+
+    @property
+    def seconds(self) -> float:
+        """What an undisturbed run would have taken so far: with the way to the checkpoint that it was resumed from, without saving."""
+        return self._before + time.monotonic() - self._began - self._saving
+
+    @override
+    def setup(self, trainer: L.Trainer, pl_module: L.LightningModule, stage: str) -> None:
+        self._began = time.monotonic()
 
     @override
     def on_train_batch_end(
@@ -65,16 +82,19 @@ class Keeper(Checkpoint):
         # a run that is about to stop would not stop where it is resumed
         if trainer.should_stop or start - self._saved < self._took * (1 / _SHARE - 1):
             return
+        self._kept = self.seconds
         with atomically(self._path) as temporary:
             trainer.save_checkpoint(temporary)
         self._saved = time.monotonic()
         self._took = self._saved - start
+        self._saving += self._took
 
     @override
     def on_save_checkpoint(
         self, trainer: L.Trainer, pl_module: L.LightningModule, checkpoint: dict[str, Any]
     ) -> None:
         checkpoint[_resume.KEY] = _resume.record(trainer, pl_module)
+        checkpoint[_SECONDS] = self._kept
         for name in (pl_module.CHECKPOINT_HYPER_PARAMS_KEY, pl_module.CHECKPOINT_HYPER_PARAMS_TYPE):
             checkpoint.pop(name, None)  # made anew, and may not load with `weights_only=True`
 
@@ -83,6 +103,7 @@ class Keeper(Checkpoint):
         self, trainer: L.Trainer, pl_module: L.LightningModule, checkpoint: dict[str, Any]
     ) -> None:
         self._replay = _resume.Replay(trainer, pl_module, checkpoint)
+        self._before = checkpoint.get(_SECONDS, 0.0)  # an earlier version did not count
 
     @override
     def teardown(self, trainer: L.Trainer, pl_module: L.LightningModule, stage: str) -> None:

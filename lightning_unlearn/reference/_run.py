@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,13 +11,12 @@ from rich.console import Console
 
 from lightning_unlearn._checks import positive_int
 from lightning_unlearn._files import prepare_folder
-from lightning_unlearn.errors import ConfigurationError, UnlearningError
+from lightning_unlearn.errors import UnlearningError
+from lightning_unlearn.processes import Rows, default_processes, run_all
 from lightning_unlearn.reference._checks import chosen_seeds
-from lightning_unlearn.reference._display import Display
-from lightning_unlearn.reference._pool import run_all
-from lightning_unlearn.reference._prepare import Prepared, prepare
+from lightning_unlearn.reference._jobs import is_there, job_of
+from lightning_unlearn.reference._prepare import prepare
 from lightning_unlearn.reference._recipe import Live, Recipe
-from lightning_unlearn.reference._stamp import Stamp, read_stamp
 from lightning_unlearn.reference._train import Job
 
 
@@ -114,49 +112,27 @@ def run(
         positive_int("processes", processes)
     folder = prepare_folder(output)
     prepared = prepare(recipe, data_key)
-    jobs = [_job(prepared, seed, folder, threads) for seed in seeds]
-    waiting = [job for job in jobs if not _is_there(job)]
+    jobs = [job_of(prepared, seed, folder, threads) for seed in seeds]
+    waiting = [job for job in jobs if not is_there(job)]
     console = console or Console(stderr=True)
     if prepared.left_out:
         console.print(
             f"Left out: {', '.join(prepared.left_out)}. References are trained from scratch: make sure that model and "
             "Trainer are those of the original training, and not of unlearning."
         )
-    failures: dict[int, str] = {}
+    failures: dict[str, str] = {}
     if waiting:
-        with Display(console, waiting) as display:
-            failures = run_all(waiting, processes or _default(threads, prepared), display)
+        default = default_processes(threads) if prepared.on_cpu else 1
+        with Rows(console, waiting) as rows:
+            failures = run_all(waiting, processes or default, rows)
     if failures:
         raise UnlearningError(_said(failures, jobs))
     return [job.finished for job in jobs]
 
 
-def _job(prepared: Prepared, seed: int, folder: Path, threads: int) -> Job:
-    stamp = Stamp(seed, prepared.config, prepared.data_sha256, prepared.samples)
-    return Job(stamp, folder, prepared.recipe, prepared.probes, threads)
-
-
-def _is_there(job: Job) -> bool:
-    if not job.finished.exists():
-        return False
-    if read_stamp(job.finished).key != job.stamp.key:
-        raise ConfigurationError(
-            f"{job.finished} must be the reference of its name, found another one. Remove it, and run again."
-        )
-    return True
-
-
-def _default(threads: int, prepared: Prepared) -> int:
-    if not prepared.on_cpu:
-        return 1
-    has_affinity = hasattr(os, "sched_getaffinity")
-    cores = len(os.sched_getaffinity(0)) if has_affinity else os.cpu_count() or 1
-    return max(1, cores // threads)
-
-
-def _said(failures: Mapping[int, str], jobs: Sequence[Job]) -> str:
-    logs = {job.stamp.seed: job.log for job in jobs}
+def _said(failures: Mapping[str, str], jobs: Sequence[Job]) -> str:
+    logs = {job.name: job.log for job in jobs}
     said = [f"{len(failures)} of {len(jobs)} references failed; the others are there."]
-    for seed, failure in failures.items():
-        said.append(f"seed {seed} (all that it said is in {logs[seed]}):\n{failure}")
+    for name, failure in failures.items():
+        said.append(f"{name} (all that it said is in {logs[name]}):\n{failure}")
     return "\n".join(said)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,8 @@ class Stamp:
         config: settings of model, data and trainer, as canonical JSON.
         data_sha256: of the retain set.
         retain_samples: how many samples that has.
+        seconds: that the training took, interruptions and what was lost by them left out; `None` where it was not measured. It is no
+            part of the key, and does not make two stamps different.
 
     Example:
         >>> stamp = Stamp(seed=1, config='{"lr":0.1}', data_sha256="0" * 64, retain_samples=10)
@@ -37,6 +39,7 @@ class Stamp:
     config: str
     data_sha256: str
     retain_samples: int
+    seconds: float | None = field(default=None, compare=False)
 
     @property
     def config_sha256(self) -> str:
@@ -64,6 +67,7 @@ class Stamp:
             "config_sha256": self.config_sha256,
             "data_sha256": self.data_sha256,
             "retain_samples": self.retain_samples,
+            "seconds": self.seconds,
             "torch": str(torch.__version__),
             "lightning": lightning.__version__,
         }
@@ -83,7 +87,13 @@ def read_stamp(path: Path | str) -> Stamp:
         entry = content[ENTRY]
         if entry["format"] != FORMAT:
             raise KeyError(entry["format"])
-        stamp = Stamp(entry["seed"], entry["config"], entry["data_sha256"], entry["retain_samples"])
+        stamp = Stamp(
+            entry["seed"],
+            entry["config"],
+            entry["data_sha256"],
+            entry["retain_samples"],
+            entry.get("seconds"),
+        )
     except Exception as error:
         raise ConfigurationError(
             f"A reference must be a checkpoint of `lightning-unlearn reference`, found {path}: "

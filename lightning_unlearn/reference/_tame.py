@@ -29,7 +29,7 @@ def tame(trainer: L.Trainer) -> list[str]:
             f'{trainer.num_devices * trainer.num_nodes}. Set `trainer.devices` to 1 and `trainer.strategy` to "auto": '
             "several references are trained beside one another instead (`processes`)."
         )
-    callbacks: list[Any] = trainer.callbacks  # type: ignore[attr-defined]
+    callbacks: list[Any] = trainer.callbacks  # type: ignore[attr-defined]  # set by one of its connectors
     unlearning = [c for c in callbacks if isinstance(c, UnlearningStrategy | ForgettingMonitor)]
     silent = [c for c in callbacks if isinstance(c, Checkpoint | ProgressBar | ModelSummary)]
     callbacks[:] = [c for c in callbacks if c not in (*unlearning, *silent)]

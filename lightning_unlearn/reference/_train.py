@@ -6,7 +6,7 @@ import io
 import os
 import pickle
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +34,7 @@ class Job:
         recipe: pickled.
         probes: digests of single samples by their indices, by which the data are known again; empty with `data_key`.
         threads: of torch.
+        name: in displays and messages.
     """
 
     stamp: Stamp
@@ -41,6 +42,7 @@ class Job:
     recipe: bytes
     probes: Sequence[tuple[int, str]]
     threads: int
+    name: str
 
     @property
     def finished(self) -> Path:
@@ -56,6 +58,10 @@ class Job:
     def log(self) -> Path:
         """What the process prints."""
         return self.folder / f"{self.stamp.name}.log"
+
+    def run(self, report: Callable[[Progress], None]) -> None:
+        """Train it in this process."""
+        train(self, report)
 
     def clean(self) -> None:
         """Remove everything but the reference itself."""
@@ -88,23 +94,34 @@ def train(job: Job, report: Callable[[Progress], None]) -> None:
         data = RetainData(recipe.data(), seed)
     trainer = recipe.trainer()
     tame(trainer)
-    trainer.callbacks.append(Keeper(job.unfinished, report))  # type: ignore[attr-defined]
+    keeper = Keeper(job.unfinished, report)
+    trainer.callbacks.append(keeper)  # type: ignore[attr-defined]
     data.trainer = trainer
     data.setup("fit")
-    _check_samples(data, job)
+    check_samples(data.train_dataloader().dataset, job.probes, job.stamp.retain_samples)
     L.seed_everything(seed, workers=True, verbose=False)
     module = recipe.module()
     trainer.fit(module, datamodule=data, ckpt_path=_interrupted(job.unfinished))
+    seconds = keeper.seconds
     _check_result(module, trainer)
-    _write(trainer, job)
+    _write(trainer, job, seconds)
     job.clean()
 
 
-def _check_samples(data: RetainData, job: Job) -> None:
-    dataset = data.train_dataloader().dataset
-    expected = [digest for _, digest in job.probes]
-    if job.probes and len(dataset) == job.stamp.retain_samples:
-        found = sample_digests(dataset, [index for index, _ in job.probes])
+def check_samples(dataset: Any, probes: Sequence[tuple[int, str]], count: int) -> None:
+    """See that a process has the same retain set as the one that has started it.
+
+    Args:
+        dataset: as this process has made it.
+        probes: digests of single samples by their indices; none where the data have a name.
+        count: number of samples.
+
+    Raises:
+        ConfigurationError: it is another one.
+    """
+    expected = [digest for _, digest in probes]
+    if probes and len(dataset) == count:
+        found = sample_digests(dataset, [index for index, _ in probes])
     else:
         found = []
     if found != expected:
@@ -136,13 +153,13 @@ def _check_result(module: L.LightningModule, trainer: L.Trainer) -> None:
             )
 
 
-def _write(trainer: L.Trainer, job: Job) -> None:
+def _write(trainer: L.Trainer, job: Job, seconds: float) -> None:
     with atomically(job.finished) as temporary:
         trainer.save_checkpoint(temporary, weights_only=True)
         checkpoint = torch.load(temporary, map_location="cpu", weights_only=False)  # written a moment ago
         checkpoint.pop("loops", None)
         plain = {n: value for n, value in checkpoint.items() if n == "state_dict" or _is_plain(value)}
-        plain[ENTRY] = job.stamp.to_plain()
+        plain[ENTRY] = replace(job.stamp, seconds=seconds).to_plain()
         with temporary.open("wb") as stream:  # to a stream: no file name in the archive
             torch.save(plain, stream)
         try:

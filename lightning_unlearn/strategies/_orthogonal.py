@@ -47,10 +47,9 @@ class OrthogonalStrategy(UnlearningStrategy):
     def orthogonal_direction(self, forget: Side, retain: Side) -> Gradient:
         """`g_r + α u + λ ∇cos²(u, g_r)`, in the memory of `u`, of one more gradient, and of one second-order graph."""
         u, g = forget.gradient(), retain.gradient()
-        self.report(u, g)
+        cosine, per_u, per_g = self.cosine_and_inverse_lengths(u, g)
         if self.weight == 0.0:
             return u.mul_(self.alpha).add_(g)
-        cosine, per_u, per_g = _cosine_and_inverse_lengths(u, g)
         twice = 2.0 * self.weight * retain.share * cosine
         if self.relative:
             twice = twice * retain.loss.abs()
@@ -62,19 +61,14 @@ class OrthogonalStrategy(UnlearningStrategy):
         b = u.mul_(per_u).add_(g, -cosine * per_g)
         return direction.add_(retain.hessian_vector_product(b, method=self.second_order), twice * per_g)
 
-    def report(self, u: Gradient, g: Gradient) -> None:
-        """The angle between the two gradients, as numbers to be logged."""
-        inner, *_ = Gradient.dots((u, g), (u, u), (g, g))
+    def cosine_and_inverse_lengths(self, u: Gradient, g: Gradient) -> tuple[Tensor, Tensor, Tensor]:
+        """`cos(u, g)`, `1/‖u‖` and `1/‖g‖`; all three are 0 where a gradient is. The angle is reported."""
+        inner, *squares = Gradient.dots((u, g), (u, u), (g, g))
+        tiny = torch.finfo(inner.dtype).tiny
+        present = (squares[0] >= tiny) & (squares[1] >= tiny)
+        per_u, per_g = (torch.where(present, square.rsqrt(), torch.zeros_like(square)) for square in squares)
+        cosine = (inner * per_u * per_g).clamp(-1.0, 1.0)
         count_conflict(self.state, inner < 0)
         if self.reports:
-            cosine = u.cosine(g)
             self.diagnostics = angles(self.state, cosine) | {"squared_cosine": cosine**2}
-
-
-def _cosine_and_inverse_lengths(u: Gradient, g: Gradient) -> tuple[Tensor, Tensor, Tensor]:
-    """`cos(u, g)`, `1/‖u‖` and `1/‖g‖`; all three are 0 where a gradient is."""
-    inner, *squares = Gradient.dots((u, g), (u, u), (g, g))
-    tiny = torch.finfo(inner.dtype).tiny
-    present = (squares[0] >= tiny) & (squares[1] >= tiny)
-    per_u, per_g = (torch.where(present, square.rsqrt(), torch.zeros_like(square)) for square in squares)
-    return (inner * per_u * per_g).clamp(-1.0, 1.0), per_u, per_g
+        return cosine, per_u, per_g

@@ -49,6 +49,9 @@ class PGU(UnlearningStrategy):
         covariance: path of the checkpoint with the covariances of the full training data, of the weights that the run
             starts from; `None` to measure those of the retain side, which must then be given as a second loader,
             `{"forget": ..., "retain": ...}`, and is used for nothing else.
+        samples: at most so many retained ones, a fixed random choice, are measured; `None` for all. Only without `covariance`, from
+            which the samples to be forgotten could not be taken away. More than the widest layer has inputs, or directions of
+            retained data are missed.
         threshold: share of the spectrum that the kept directions may have, in (0, 1]: the higher, the safer the retained
             data and the harder the forgetting. The authors take .95 or .9.
         spectrum: what the share is of: `"singular_values"`, as in the authors' code, or `"energy"`, their squares, which
@@ -95,6 +98,7 @@ class PGU(UnlearningStrategy):
         offset: float = 0.05,
         project: Literal["update", "gradient"] = "update",
         *,
+        samples: int | None = None,
         predict: Predict | None = None,
         objective: Objective | None = None,
         guidance: Guidance | None = None,
@@ -113,6 +117,13 @@ class PGU(UnlearningStrategy):
             state_dir=state_dir,
         )
         self.covariance = None if covariance is None else Path(covariance)
+        self.samples = samples
+        if samples is not None:
+            _checks.positive_int("samples", samples)
+            if covariance is not None:
+                raise ConfigurationError(
+                    f"`samples` must be None where `covariance` names a checkpoint, found {samples}. Leave one of them out."
+                )
         self.threshold = _checks.fraction("threshold", threshold)
         if self.threshold == 0.0:
             raise ConfigurationError(
@@ -150,7 +161,10 @@ class PGU(UnlearningStrategy):
             full = stored_covariances(self.covariance, module)
             return full.without(Covariances.measured(module, forget, self.predict, full.positions))
         if retain is not None:
-            return Covariances.measured(module, retain, self.predict)
+            some = retain.some(self.samples)
+            measured = Covariances.measured(module, some, self.predict)
+            share = (retain.samples or 1) / (some.samples or 1)
+            return measured if share == 1 else measured.scaled(share)
         raise ConfigurationError(
             "`covariance` must name a checkpoint with the input covariances of the training data, found None. Train with the "
             'callback `InputCovariance`; or, if retain data are at hand, give them as a second loader, `{"forget": loader, '

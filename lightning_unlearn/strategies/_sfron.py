@@ -61,6 +61,8 @@ class SFRon(UnlearningStrategy):
         clip: largest norm of the forget step's direction, finite, positive; `None` for no bound.
         slow_rate: above 0, at most 1; 1 keeps the whole move, and no copy of the weights.
         fisher: `"sample"`, or `"batch"` for squared gradients of batches, of one size on both sides.
+        fisher_samples: at most so many of each side, a fixed random choice, are what the Fisher informations are estimated from;
+            `None` for all: as many forward and backward passes of single samples as there are.
         cache_dir: where Fisher informations are kept for the next run on the same data and weights; `None` for nowhere.
         predict: see :class:`WeightedAscent`.
         losses: see :class:`WeightedAscent`.
@@ -94,6 +96,7 @@ class SFRon(UnlearningStrategy):
         clip: float | None = 7.0,
         slow_rate: float = 1.0,
         fisher: Literal["sample", "batch"] = "sample",
+        fisher_samples: int | None = None,
         cache_dir: str | None = None,
         predict: Predict | None = None,
         losses: Losses | None = None,
@@ -125,6 +128,9 @@ class SFRon(UnlearningStrategy):
             )
         kind = _checks.one_of("fisher", fisher, ("sample", "batch"))
         self.fisher = cast(Literal["sample", "batch"], kind)
+        self.fisher_samples = fisher_samples
+        if fisher_samples is not None:
+            _checks.positive_int("fisher_samples", fisher_samples)
         self.cache_dir = cache_dir
         self._per_sample = objective.of_samples
         self._was_finite: Tensor | None = None  # between a direction and the move that comes of it
@@ -151,7 +157,7 @@ class SFRon(UnlearningStrategy):
         _ = self.current_alpha  # refused now, if there will be none
         fishers = [
             diagonal_fisher(module, side, self._per_sample, kind=self.fisher, cache_dir=self.cache_dir)
-            for side in (forget, retain)
+            for side in (forget.some(self.fisher_samples), retain.some(self.fisher_samples))
         ]
         if len({fisher.batch_size for fisher in fishers}) > 1:
             raise ConfigurationError(

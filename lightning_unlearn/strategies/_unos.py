@@ -44,5 +44,5 @@ class UNOS(OrthogonalStrategy):
         if self.progress.step % 2 == 0:
             return self.orthogonal_direction(forget, retain)
         u, g = forget.gradient(), retain.gradient()
-        self.report(u, g)
+        self.cosine_and_inverse_lengths(u, g)
         return retain_surgery(u, g)

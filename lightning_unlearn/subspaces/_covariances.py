@@ -89,6 +89,13 @@ class Covariances:
         blocks = {n: c - others.blocks[n] if n in others.blocks else c for n, c in self.blocks.items()}
         return Covariances(blocks, self.scales, self.positions, others.weights)
 
+    def scaled(self, factor: float) -> Covariances:
+        """Those of `factor` times as many samples of the same kind, as far as these tell."""
+        blocks, scales = (
+            {n: factor * tensor for n, tensor in of.items()} for of in (self.blocks, self.scales)
+        )
+        return Covariances(blocks, scales, self.positions, self.weights)
+
     def misfit(self, module: nn.Module) -> str | None:
         """What keeps these covariances from being those of `module`, as it is now; `None` if nothing does."""
         layers = layers_by_weight(module)

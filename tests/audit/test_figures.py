@@ -9,7 +9,7 @@ import pytest
 
 from lightning_unlearn.audit._report import Curves
 from lightning_unlearn.audit.figures import figures, svg
-from lightning_unlearn.audit.figures._style import COLOURS
+from lightning_unlearn.rendering._style import COLOURS
 from tests.audit._samples import classification, without_reference
 from tests.audit._simulated import REFERENCES
 

@@ -3,7 +3,6 @@
 import re
 from dataclasses import replace
 from functools import cache
-from html.parser import HTMLParser
 from itertools import pairwise
 
 import pytest
@@ -12,46 +11,16 @@ from lightning_unlearn.audit._html import to_html
 from lightning_unlearn.audit._markdown import to_markdown
 from lightning_unlearn.audit._report import AttackRecord, Curves, ModelRecord
 from lightning_unlearn.audit._rows import MEANINGS
-from lightning_unlearn.audit._text import number
+from lightning_unlearn.rendering import number
+from tests._pages import Reader
 from tests.audit._samples import SAMPLES, classification, generator, without_reference
 
 by_sample = pytest.mark.parametrize("name", SAMPLES)
-VOID = {"meta", "link", "img", "br", "path", "circle", "use"}
 
 
 @cache
 def page_of(name):
     return to_html(SAMPLES[name]())
-
-
-class Reader(HTMLParser):
-    """Elements with their attributes, and the text outside styles; elements must be closed in order."""
-
-    def __init__(self, page):
-        super().__init__()
-        self.elements, self.open, self.text = [], [], ""
-        self.feed(page)
-        self.close()
-        assert self.open == []
-
-    def handle_starttag(self, tag, attributes):
-        self.elements.append((tag, dict(attributes)))
-        if tag not in VOID:
-            self.open.append(tag)
-
-    def handle_startendtag(self, tag, attributes):
-        self.elements.append((tag, dict(attributes)))
-
-    def handle_endtag(self, tag):
-        if tag not in VOID:
-            assert self.open.pop() == tag
-
-    def handle_data(self, data):
-        if "style" not in self.open:
-            self.text += data
-
-    def all(self, tag):
-        return [attributes for found, attributes in self.elements if found == tag]
 
 
 @by_sample

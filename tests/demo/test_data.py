@@ -1,6 +1,3 @@
-import gzip
-import hashlib
-import os
 from pathlib import Path
 
 import lightning as L
@@ -10,9 +7,7 @@ import torch
 from sklearn.datasets import load_digits
 from torch.utils.data import DataLoader
 
-from lightning_unlearn.demo import MNIST, DigitClassifier, Digits
-from lightning_unlearn.demo import _data as data_module
-from lightning_unlearn.errors import ConfigurationError
+from lightning_unlearn.demo import DigitClassifier, Digits
 
 
 def test_digits_are_those_of_scikit_learn() -> None:
@@ -39,64 +34,6 @@ def test_digits_split_is_fixed_stratified_and_keyed_by_the_seed() -> None:
     assert not torch.equal(Digits().targets, Digits(seed=1).targets)
     train, test = Digits().targets.bincount(), Digits(train=False).targets.bincount()
     assert ((test / (train + test) - 0.25).abs() < 0.01).all()
-
-
-def fake_mnist(folder: Path, monkeypatch: pytest.MonkeyPatch, suffix: str = "") -> dict[str, np.ndarray]:
-    rng = np.random.default_rng(0)
-    arrays, checksums = {}, {}
-    for part, count in (("train", 6), ("t10k", 4)):
-        arrays[f"{part}-images-idx3-ubyte"] = rng.integers(0, 256, (count, 28, 28), dtype=np.uint8)
-        arrays[f"{part}-labels-idx1-ubyte"] = rng.integers(0, 10, count, dtype=np.uint8)
-    for name, array in arrays.items():
-        header = bytes([0, 0, 8, array.ndim]) + b"".join(int(n).to_bytes(4, "big") for n in array.shape)
-        content = header + array.tobytes()
-        checksums[name] = hashlib.md5(content).hexdigest()
-        (folder / f"{name}{suffix}").write_bytes(gzip.compress(content) if suffix else content)
-    monkeypatch.setattr(data_module, "_MNIST_MD5", checksums)
-    return arrays
-
-
-@pytest.mark.parametrize("suffix", ["", ".gz"])
-@pytest.mark.parametrize(("train", "part"), [(True, "train"), (False, "t10k")])
-def test_mnist_reads_idx(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, suffix: str, train: bool, part: str
-) -> None:
-    arrays = fake_mnist(tmp_path, monkeypatch, suffix)
-    mnist = MNIST(str(tmp_path), train=train)
-    pixels = arrays[f"{part}-images-idx3-ubyte"]
-    assert mnist.images.shape == (len(pixels), 1, 28, 28)
-    np.testing.assert_array_equal((mnist.images[:, 0] * 255).round().numpy(), pixels)
-    np.testing.assert_array_equal(mnist.targets.numpy(), arrays[f"{part}-labels-idx1-ubyte"])
-    assert mnist.targets.dtype == torch.int64
-
-
-def test_mnist_verifies_the_original_checksums(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    genuine = dict(data_module._MNIST_MD5)
-    fake_mnist(tmp_path, monkeypatch)
-    monkeypatch.setattr(data_module, "_MNIST_MD5", genuine)
-    for train, part in ((True, "train"), (False, "t10k")):
-        with pytest.raises(
-            ConfigurationError, match=f"`{part}-images-idx3-ubyte` must have the MD5 checksum"
-        ):
-            MNIST(tmp_path, train=train)
-
-
-def test_mnist_names_the_missing_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    fake_mnist(tmp_path, monkeypatch)
-    (tmp_path / "t10k-labels-idx1-ubyte").unlink()
-    assert len(MNIST(tmp_path)) == 6
-    with pytest.raises(ConfigurationError, match=r"t10k-labels-idx1-ubyte\[.gz\]"):
-        MNIST(tmp_path, train=False)
-
-
-@pytest.mark.skipif("UNLEARN_MNIST_DIR" not in os.environ, reason="UNLEARN_MNIST_DIR names no MNIST folder")
-def test_real_mnist() -> None:
-    root = os.environ["UNLEARN_MNIST_DIR"]
-    train, test = MNIST(root), MNIST(root, train=False)
-    assert train.images.shape == (60_000, 1, 28, 28)
-    assert train.targets[:5].tolist() == [5, 0, 4, 1, 9]
-    assert test.targets.bincount().tolist() == [980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009]
-    assert train.images.mean().item() == pytest.approx(0.1307, abs=1e-4)
 
 
 # Lightning's advice on speed and devices, and its use of a name that newer versions of torch deprecate.

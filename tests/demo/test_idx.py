@@ -109,20 +109,20 @@ def test_finds_every_layout(tmp_path: Path, folder: str, suffix: str) -> None:
     paths = [tmp_path / folder / f"{name}{suffix}" for name in ("a", "b")]
     for path in paths:
         path.touch()
-    assert find_idx(tmp_path, ["a", "b"]) == paths
+    assert find_idx(tmp_path, ["a", "b"], "MNIST") == paths
 
 
 def test_plain_goes_before_gzipped(tmp_path: Path) -> None:
     (tmp_path / "a.gz").touch()
     (tmp_path / "raw").mkdir()
     (tmp_path / "raw" / "a").touch()
-    assert find_idx(tmp_path, ["a"]) == [tmp_path / "raw" / "a"]
+    assert find_idx(tmp_path, ["a"], "MNIST") == [tmp_path / "raw" / "a"]
 
 
 def test_all_missing_files_are_listed(tmp_path: Path) -> None:
     (tmp_path / "b").touch()
     with pytest.raises(ConfigurationError) as caught:
-        find_idx(tmp_path, ["a", "b", "c"])
+        find_idx(tmp_path, ["a", "b", "c"], "MNIST")
     message = str(caught.value)
     assert "a[.gz], c[.gz]" in message
     assert "b[.gz]" not in message
@@ -133,6 +133,6 @@ def test_all_missing_files_are_listed(tmp_path: Path) -> None:
 def test_root_must_be_a_folder(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(ConfigurationError, match=r"`root` must be a folder .* found a file"):
-        find_idx(tmp_path / "file", ["a"])
+        find_idx(tmp_path / "file", ["a"], "MNIST")
     with pytest.raises(ConfigurationError, match=r"`root` must be a folder .* found nothing"):
-        find_idx(tmp_path / "absent", ["a"])
+        find_idx(tmp_path / "absent", ["a"], "MNIST")

@@ -63,6 +63,7 @@ def test_the_data_module_has_the_sides_of_the_task(options):
         ({"forget_class": 11}, "`--forget-class` must be a digit, 0 to 9, found 11"),
         ({"forget_class": -1}, "`--forget-class` must be a digit, 0 to 9, found -1"),
         ({"data": "mnist"}, "`--data-dir` must name the folder with the idx files of MNIST"),
+        ({"data": "fashion_mnist"}, "`--data-dir` must name the folder with the idx files of FashionMNIST"),
         ({"forget_fraction": 1.0}, "`forget_fraction` must be a number between 0 and 1"),
         ({"forget_fraction": 0.0}, "`forget_fraction` must be a number between 0 and 1"),
     ],
@@ -72,11 +73,14 @@ def test_what_cannot_be_is_refused(options, message):
         make_task(**options)
 
 
-def test_mnist_is_read_from_the_folder_and_has_recipes_of_its_own(tmp_path, monkeypatch):
+@pytest.mark.parametrize("data", ["mnist", "fashion_mnist"])
+def test_other_data_are_read_from_the_folder_and_have_recipes_of_their_own(tmp_path, monkeypatch, data):
     asked = []
-    monkeypatch.setattr(_task, "MNIST", lambda root, train: asked.append((root, train)) or Digits(train))
+    monkeypatch.setitem(
+        _task._FROM_FILES, data, lambda root, train: asked.append((root, train)) or Digits(train)
+    )
     for options, by_class in (({}, True), ({"forget_fraction": 0.1}, False)):
-        assert make_task("mnist", tmp_path, **options).recipe is _task._RECIPES["mnist", by_class]
+        assert make_task(data, tmp_path, **options).recipe is _task._RECIPES[data, by_class]
         assert make_task("digits", **options).recipe is _task._RECIPES["digits", by_class]
     assert asked == [(tmp_path, True), (tmp_path, False)] * 2
 

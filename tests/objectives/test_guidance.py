@@ -298,7 +298,10 @@ CLASSES = r"`forget_classes` must list distinct integers in \[0, 4\), at least o
         ({"weight": math.nan}, "`weight` must be a finite, non-negative number"),
         ({"eps": 0.0}, "`eps` must be a finite, positive number"),
         ({"sampler": "decode"}, "`sampler` must be a function of the module"),
-        ({"classifier": torch.relu}, r"`classifier` must be a `torch\.nn\.Module`, found "),
+        (
+            {"classifier": torch.relu},
+            r"`classifier` must be a `torch\.nn\.Module` that returns logits, found ",
+        ),
     ],
 )
 def test_arguments(arguments, message):

@@ -148,7 +148,7 @@ def test_a_fixed_random_choice_of_samples():
         loader = DataLoader(indexed(50), 4, shuffle=True, generator=torch.Generator())
         found = []
         for _ in range(2):
-            source = Source(strategy._attached.trainer, module, loader, "some", at_most=6)
+            source = Source(strategy._attached.trainer, module, loader, "some", limit=4).some(6)
             batches = []
             source.for_each(lambda batch, into=batches: into.extend(batch[0][:, 0].long().tolist()))
             found.append((source.samples, batches))

@@ -3,10 +3,12 @@
 import pytest
 
 from lightning_unlearn.reference import _keeper, _run
+from lightning_unlearn.reference._jobs import job_of
 from lightning_unlearn.reference._prepare import prepare
 from lightning_unlearn.reference._recipe import Live
 from lightning_unlearn.reference._train import train
 from tests.reference import _modules as modules
+from tests.reference._content import without_seconds
 
 
 @pytest.fixture(autouse=True)
@@ -24,19 +26,19 @@ def job(tmp_path):
         recipe = Live(module, data or modules.sides(), make_trainer or modules.trainer(), config)
         prepared = prepare(recipe, None)
         (tmp_path / folder).mkdir(exist_ok=True)
-        return _run._job(prepared, seed, tmp_path / folder, 1)
+        return job_of(prepared, seed, tmp_path / folder, 1)
 
     return job
 
 
 @pytest.fixture
 def made(job):
-    """Train in this process; the content of the file."""
+    """Train in this process; the bytes of the file, but for its seconds."""
 
     def made(*arguments, **options):
         one = job(*arguments, **options)
         train(one, lambda _: None)
-        return one.finished.read_bytes()
+        return without_seconds(one.finished)
 
     return made
 

@@ -2,18 +2,21 @@
 
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 
 import lightning as L
 import pytest
 import torch
+from lightning.pytorch import Trainer
 from lightning.pytorch.callbacks import EarlyStopping, LearningRateMonitor, ModelCheckpoint
 from lightning.pytorch.loggers import CSVLogger
 from torch.utils.data import TensorDataset
 
 from lightning_unlearn import ConfigurationError, ForgettingMonitor, GradientSurgery, UnlearningError
-from lightning_unlearn.reference import Stamp, read_stamp
+from lightning_unlearn.reference import Stamp, _keeper, read_stamp
 from lightning_unlearn.reference._keeper import Keeper
 from lightning_unlearn.reference._train import train
+from tests.reference._content import without_seconds
 from tests.reference._modules import Killed, Mapped, Noisy, Slow, Small, samples, sides, trainer
 
 # Lightning: the module can validate, but not every test does
@@ -192,7 +195,7 @@ def test_a_damaged_checkpoint_means_a_new_start(made, job):
     one = job()
     one.unfinished.write_bytes(b"half of a file")
     train(one, lambda _: None)
-    assert one.finished.read_bytes() == whole
+    assert without_seconds(one.finished) == whole
 
 
 def test_how_far_it_is_is_reported(job):
@@ -204,3 +207,43 @@ def test_how_far_it_is_is_reported(job):
     assert 0 < shares[0] <= 1
     assert {progress.epoch for progress in told} <= {1, 2, 3, 4}
     assert all(progress.loss > 0 for progress in told)
+
+
+# ---- how long it took --------------------------------------------------------------------------------------------
+def test_the_seconds_are_those_of_all_parts_that_count(made, job, monkeypatch):
+    """By a clock that moves a second with each batch and ten with each checkpoint."""
+    now = [100.0]
+    monkeypatch.setattr(_keeper, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    step, save = Small.training_step, Trainer.save_checkpoint
+
+    def slow_step(*given):
+        now[0] += 1
+        return step(*given)
+
+    def slow_save(*given, **options):
+        now[0] += 10
+        save(*given, **options)
+
+    monkeypatch.setattr(Small, "training_step", slow_step)
+    monkeypatch.setattr(Trainer, "save_checkpoint", slow_save)
+    monkeypatch.setattr(_keeper, "_SHARE", 1e9)
+    monkeypatch.setattr(Small, "stop_at", (2, 3))
+    with pytest.raises(Killed):
+        made()
+    monkeypatch.setattr(Small, "stop_at", None)
+    now[0] += 1000
+    one = job()
+    train(one, lambda _: None)
+    stamp = read_stamp(one.finished)
+    assert stamp.seconds == 16  # four epochs of four batches; the three that were lost do not count
+    assert stamp == one.stamp
+
+
+def test_a_file_of_an_earlier_version_has_no_seconds(job):
+    one = job()
+    train(one, lambda _: None)
+    content = torch.load(one.finished, weights_only=True)
+    del content["lightning_unlearn"]["seconds"]
+    torch.save(content, one.finished)
+    stamp = read_stamp(one.finished)
+    assert (stamp.seconds, stamp.key) == (None, one.stamp.key)

@@ -268,7 +268,7 @@ def alternating_case(
         lambda: make(**strategy),
         sfron_hand.direction(**strategy),
         term=sfron_hand.weighted(exponent),
-        moves=sfron_hand.moves(strategy["retain_steps"], gamma),
+        moves=sfron_hand.moves(strategy["retain_steps"], gamma, strategy.get("fisher_samples")),
         cycle=2,
         reports=("alpha", "mask_share", "clip_rate"),
     )
@@ -483,6 +483,7 @@ CASES = [
         retain_free=True,
     ),
     alternating_case("sfron", SFRon),
+    alternating_case("sfron-sampled", SFRon, fisher_samples=7),
     alternating_case("sfron-clipped", SFRon, schedule="constant", clip=0.2, exponent=1.0, gamma=0.5),
 ]
 

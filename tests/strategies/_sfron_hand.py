@@ -37,21 +37,24 @@ def weighted(exponent: float, smallest: float = 1e-6) -> Term:
     return term
 
 
-def fisher(net: Any, count: int, seed: int) -> np.ndarray:
-    """Mean of squared gradients, one sample at a time."""
+def fisher(net: Any, count: int, seed: int, at_most: int | None = None) -> np.ndarray:
+    """Mean of squared gradients, one sample at a time; of a fixed random part of them."""
     inputs, labels = samples(count, seed).tensors
+    if at_most is not None:
+        drawn = torch.randperm(count, generator=torch.Generator().manual_seed(0))[:at_most]
+        inputs, labels = inputs[drawn], labels[drawn]
     total = np.zeros(sum(p.numel() for p in net.parameters()))
     for x, y in zip(inputs, labels, strict=True):
         gradients = torch.autograd.grad(cross_entropy(net(x), y), list(net.parameters()))
         total += torch.cat([g.reshape(-1) for g in gradients]).numpy() ** 2
-    return total / count
+    return total / len(inputs)
 
 
 @functools.cache
-def mask(gamma: float) -> np.ndarray:
+def mask(gamma: float, at_most: int | None = None) -> np.ndarray:
     """Of the module and the loaders that the laws begin with."""
     net = Net().net
-    chosen = fisher(net, 12, 2) >= gamma * fisher(net, 20, 1)
+    chosen = fisher(net, 12, 2, at_most) >= gamma * fisher(net, 20, 1, at_most)
     assert 0 < chosen.sum() < len(chosen), "all or none: the mask would not be tried"
     return chosen
 
@@ -64,18 +67,20 @@ def direction(
     gamma: float = 1.0,
     exponent: float = 0.5,
     clip: float = 7.0,
+    fisher_samples: int | None = None,
 ) -> Callable[[Hand], np.ndarray]:
     """The forget step in turn with `retain_steps` others; the coefficients are in `weighted(exponent)`."""
 
     def of(h: Hand) -> np.ndarray:
         if h.step % (1 + retain_steps):
             return h.g
-        fast = alpha * SHARES[schedule](h.step / h.total) * h.u * mask(gamma)
+        fast = alpha * SHARES[schedule](h.step / h.total) * h.u * mask(gamma, fisher_samples)
         return fast * min(1.0, clip / np.linalg.norm(fast))
 
     return of
 
 
-def moves(retain_steps: int, gamma: float) -> Callable[[int], np.ndarray]:
+def moves(retain_steps: int, gamma: float, fisher_samples: int | None = None) -> Callable[[int], np.ndarray]:
     """Masked weights stay in forget steps, and only there."""
-    return lambda step: mask(gamma) if step % (1 + retain_steps) == 0 else np.ones_like(mask(gamma))
+    chosen = mask(gamma, fisher_samples)
+    return lambda step: chosen if step % (1 + retain_steps) == 0 else np.ones_like(chosen)

@@ -104,6 +104,15 @@ def test_the_difference_of_two_covariances_is_that_of_the_retain_set(tmp_path):
     assert fits.distance(fits.weights(module), fits.weights(start)) > 1e-3
 
 
+def test_a_part_of_the_retain_set_stands_for_all_of_it():
+    kept, gone = sets("multilayer")
+    module, strategy = Stack(STACKS["multilayer"]), PGU(threshold=0.8, samples=4)
+    fits.fit(module, {"forget": ordered(gone), "retain": ordered(kept)}, strategy, max_steps=1, max_epochs=-1)
+    drawn = torch.randperm(6, generator=torch.Generator().manual_seed(0))[:4]
+    x = kept.tensors[0][drawn]
+    torch.testing.assert_close(blocks_of(strategy)["net.0.weight"][0], 6 / 4 * x.T @ x, rtol=0, atol=1e-11)
+
+
 def test_positions_of_the_recording_hold_for_the_forget_set_too(tmp_path):
     kept, gone = sets("strided")
     module = recorded(tmp_path / "a.ckpt", Stack(STACKS["strided"]), kept, gone, positions=3)

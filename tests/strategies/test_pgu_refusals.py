@@ -22,6 +22,11 @@ ARGUMENTS = {
     "threshold-2": ({"threshold": 2.0}, "`threshold` must be a number between 0 and 1"),
     "threshold-nan": ({"threshold": float("nan")}, "`threshold` must be a number between 0 and 1"),
     "spectrum": ({"spectrum": "squares"}, '"singular_values" or "energy"'),
+    "samples-0": ({"samples": 0}, "`samples` must be a positive integer, found 0"),
+    "samples-of-a-file": (
+        {"samples": 9, "covariance": "a.ckpt"},
+        "`samples` must be None where `covariance` names a checkpoint, found 9",
+    ),
     "project": ({"project": "both"}, '"update" or "gradient"'),
     "offset": ({"offset": 0.0}, "`offset` must be a finite, positive number"),
     "entropy": ({"entropy_weight": -1.0}, "`entropy_weight` must be a finite, non-negative number"),

@@ -196,6 +196,14 @@ def test_gamma_decides_how_many_weights_may_move():
     assert len(set(shares)) == 4
 
 
+def test_fishers_may_be_those_of_some_samples():
+    strategy = SFRon(fisher_samples=7)
+    fits.fit(Net(), fits.sides(), strategy, max_steps=1, max_epochs=-1)
+    chosen = flat(dict(strategy.state["mask"].items())).numpy()
+    assert np.array_equal(chosen, mask(1.0, 7))
+    assert not np.array_equal(chosen, mask(1.0))
+
+
 # ---- what it costs, and says -------------------------------------------------------------------------------------
 class Counted(Net):
     """Counts forward passes of training."""
@@ -278,6 +286,7 @@ WRONG = [
     ({"clip": 0.0}, "`clip` must be a finite, positive number"),
     ({"slow_rate": 0.0}, "`slow_rate` must be above 0, found 0.0"),
     ({"slow_rate": 1.5}, "`slow_rate` must be a number between 0 and 1"),
+    ({"fisher_samples": 0}, "`fisher_samples` must be a positive integer, found 0"),
     ({"fisher": "exact"}, '`fisher` must be "sample" or "batch"'),
 ]
 
@@ -350,10 +359,10 @@ def test_a_run_of_unknown_length_may_have_a_constant_schedule():
 
 def test_fishers_of_batches_and_of_single_samples_are_both_of_use(tmp_path):
     ends = []
-    for fisher, folder in (("sample", None), ("batch", None), ("sample", tmp_path), ("sample", tmp_path)):
+    for kind, folder in (("sample", None), ("batch", None), ("sample", tmp_path), ("sample", tmp_path)):
         module = Net()
         cache = None if folder is None else str(folder)
-        fits.fit(module, fits.sides(), SFRon(fisher=fisher, cache_dir=cache))
+        fits.fit(module, fits.sides(), SFRon(fisher=kind, cache_dir=cache))
         ends.append(fits.weights(module))
     assert not fits.same(ends[0], ends[1])
     assert fits.same(ends[0], ends[2])

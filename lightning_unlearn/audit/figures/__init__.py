@@ -9,7 +9,7 @@ from lightning_unlearn.audit.figures._grid import sample_grids
 from lightning_unlearn.audit.figures._losses import loss_histograms
 from lightning_unlearn.audit.figures._roc import roc_curves
 from lightning_unlearn.audit.figures._scatter import score_scatter
-from lightning_unlearn.audit.figures._style import Shown, svg
+from lightning_unlearn.rendering import Shown, svg
 
 __all__ = ["Shown", "figures", "sample_grids", "svg"]
 

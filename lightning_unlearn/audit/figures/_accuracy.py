@@ -7,8 +7,8 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from matplotlib.axes import Axes
 
 from lightning_unlearn.audit._report import AuditReport
-from lightning_unlearn.audit._text import share
-from lightning_unlearn.audit.figures._style import GRID, REFERENCE, Look, Shown, drawing, looks
+from lightning_unlearn.audit.figures._looks import Look, looks
+from lightning_unlearn.rendering import GRID, REFERENCE, Shown, drawing, share
 
 GROUP = "Accuracy by class"
 _MOST = 24

@@ -8,7 +8,7 @@ import io
 from matplotlib.image import imread
 
 from lightning_unlearn.audit._report import AuditReport
-from lightning_unlearn.audit.figures._style import INK, Shown, drawing
+from lightning_unlearn.rendering import INK, Shown, drawing
 
 GROUP = "Samples"
 

@@ -10,8 +10,9 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter
 
 from lightning_unlearn.audit._report import AuditReport
-from lightning_unlearn.audit._text import number, share, side
-from lightning_unlearn.audit.figures._style import Shown, drawing, looks, slug
+from lightning_unlearn.audit._text import side
+from lightning_unlearn.audit.figures._looks import looks
+from lightning_unlearn.rendering import Shown, drawing, number, share, slug
 
 GROUP = "Loss of each sample"
 

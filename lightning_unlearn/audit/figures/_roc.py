@@ -7,8 +7,8 @@ from matplotlib.ticker import FuncFormatter, NullFormatter
 from scipy.integrate import trapezoid
 
 from lightning_unlearn.audit._report import AuditReport
-from lightning_unlearn.audit._text import number, share
-from lightning_unlearn.audit.figures._style import FAINT, Shown, drawing, looks, slug
+from lightning_unlearn.audit.figures._looks import looks
+from lightning_unlearn.rendering import FAINT, Shown, drawing, number, share, slug
 
 GROUP = "Membership inference"
 _AT = (0.001, 0.01, 0.1, 0.5)

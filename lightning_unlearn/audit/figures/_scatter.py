@@ -6,8 +6,8 @@ import numpy as np
 from matplotlib.ticker import FuncFormatter, NullFormatter
 
 from lightning_unlearn.audit._report import AuditReport
-from lightning_unlearn.audit._text import number, share, side
-from lightning_unlearn.audit.figures._style import FAINT, UNLEARNED, Shown, drawing, slug
+from lightning_unlearn.audit._text import side
+from lightning_unlearn.rendering import FAINT, UNLEARNED, Shown, drawing, number, share, slug
 
 GROUP = "Each sample before and after"
 _QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
