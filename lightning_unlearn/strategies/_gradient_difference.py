@@ -19,7 +19,7 @@ class GradientDifference(GradientStrategy):
     weight is 1 and `α = (1 − β)/β`, with the learning rate scaled by `β`.
 
     Args:
-        alpha: weight of the forget objective, finite, at least 0; 0 is :class:`FineTune`.
+        alpha: weight of the forget objective, finite, at least 0; 0 is :class:`FineTune`. The default was searched (docs/tune.md).
         granularity: see :class:`GradientStrategy`.
         objective: the forget side's loss, to be minimised; `None` is `Ascent()`.
         guidance: see :class:`Guidance`; `None` for none.
@@ -41,7 +41,7 @@ class GradientDifference(GradientStrategy):
 
     def __init__(
         self,
-        alpha: float = 0.1,
+        alpha: float = 0.03,
         *,
         granularity: Literal["model", "tensor"] = "model",
         objective: Objective | None = None,

@@ -20,7 +20,7 @@ class OrthogonalStrategy(UnlearningStrategy):
         self,
         weight: float = 0.1,
         relative: bool = True,
-        alpha: float = 0.0,
+        alpha: float = 0.03,
         second_order: Literal["double_backward", "finite_difference"] = "double_backward",
         *,
         objective: Objective | None = None,

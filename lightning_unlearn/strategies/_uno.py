@@ -24,20 +24,22 @@ class UNO(OrthogonalStrategy):
     of `u`, and orthogonal gradients only mean that retain training no longer changes the forget loss to first order. In
     the authors' own runs with the corrected code, UNO forgets as fast as plain retain fine-tuning; the numbers of their
     tables for MNIST and CelebA come from runs in which two weights were swapped, with a classifier's term at 1000 (see
-    :class:`Guidance`) and no orthogonality. Both are reproduced in docs/results.md. To forget, take `α > 0` with a bounded
-    objective; in a generator, :class:`GradientDifference` with :class:`Redirect`, which does it in a few steps. Compare with
-    :class:`FineTune` at equal steps.
+    :class:`Guidance`) and no orthogonality. Both are reproduced in docs/results.md. To forget, `α` has to be
+    positive, as it is by default, best with a bounded objective; in a generator take :class:`GradientDifference` with
+    :class:`Redirect`, which does it in a few steps. Compare with :class:`FineTune` at equal steps.
 
     Reports `unlearn/grad_cosine`, `unlearn/conflict_rate` and `unlearn/squared_cosine`, all before the step.
 
-    Differs from the authors' code, which keeps one graph of second order for both sides and takes λ = 1000 for a loss
-    summed over 128 images; that of their diffusion transformer adds 1e-12 to the denominator of `c²`.
+    Differs from the paper, which has no `α`, and from the authors' code, which keeps one graph of second order for both
+    sides and takes λ = 1000 for a loss summed over 128 images; that of their diffusion transformer adds 1e-12 to the
+    denominator of `c²`.
 
     Args:
         weight: of the orthogonality, finite, at least 0; a fraction of the retain loss if `relative`, else in its units. 0
             costs no second-order pass.
         relative: whether `weight` is relative to the retain loss.
-        alpha: weight `α` of the forget objective, finite, at least 0.
+        alpha: weight `α` of the forget objective, finite, at least 0; 0 is the published method. The default was searched with
+            `Ascent` on a class of scikit-learn's digits (docs/tune.md).
         second_order: how Hessians are multiplied: `"double_backward"` is exact. `"finite_difference"` takes central
             differences of gradients, two passes a product; for fused attention, compiled and sharded modules, which have
             no second derivative. Not in half precision, and off by tens of per cent for ReLU networks in float32.

@@ -105,7 +105,7 @@ KINDS = {
 }
 RANDOM_LABELS = Case(
     "surgery-random-labels",
-    lambda: GradientSurgery(when="always", objective=Relabel(fits.CLASSES, kind="random")),
+    lambda: GradientSurgery(alpha=1.0, when="always", objective=Relabel(fits.CLASSES, kind="random")),
     surgery(when="always"),
 )
 ROWS = {case.id: case for case in [*CASES, RANDOM_LABELS]}

@@ -108,7 +108,7 @@ def test_inner_products_of_a_million_half_precision_entries_do_not_overflow(dtyp
     u, g = Gradient([ones.clone()]), Gradient([-ones])
     assert float(u.dot(g)) == -1e6
     assert float(u.norm()) == 1e3
-    left = GradientSurgery(retain_weight=0.0).combine(u, g)  # opposite: nothing is left
+    left = GradientSurgery(alpha=1.0, retain_weight=0.0).combine(u, g)  # opposite: nothing is left
     assert float(left.tensors[0].abs().max()) == 0.0
 
 

@@ -78,7 +78,9 @@ def test_a_bad_batch_skips_the_step_and_halves_the_scale(side, value, optimizer,
     steps = fits.Watch()
     data = failures.loaders_with(named("surgery"), side, 1, value)
     module = Net(optimizer, dtype=torch.float32)
-    fits.fit(module, data, GradientSurgery(when="always"), steps, max_epochs=1, **{**trainer, **float16})
+    fits.fit(
+        module, data, GradientSurgery(alpha=1.0, when="always"), steps, max_epochs=1, **{**trainer, **float16}
+    )
     for step, (before, after) in enumerate(zip(steps.weights[:-1], steps.weights[1:], strict=True)):
         assert fits.finite(after)
         assert fits.same(before, after) == (step == 1), f"step {step}"

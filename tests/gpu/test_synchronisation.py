@@ -79,7 +79,7 @@ def boundary(place, strategy, scale):
 
 STRATEGIES = {
     "surgery": GradientSurgery,
-    "surgery-always": lambda: GradientSurgery(retain_weight=0.0, when="always"),
+    "surgery-always": lambda: GradientSurgery(alpha=1.0, retain_weight=0.0, when="always"),
     "surgery-holdout": lambda: GradientSurgery(objective=Holdout(1.0)),
     "retain-surgery": RetainSurgery,
     "difference": GradientDifference,

@@ -189,7 +189,7 @@ def test_control_law_1_fails_where_it_does_not_join_a_side(left_out):
             super().setup(trainer, pl_module, stage)
             self._session._losses = self._session._losses | {"retain": None}
 
-    make = (lambda: GradientSurgery(when="always")) if left_out == "both" else ForgetAlone
+    make = (lambda: GradientSurgery(alpha=1.0, when="always")) if left_out == "both" else ForgetAlone
     with pytest.raises(AssertionError, match="off the loop by hand"):
         laws.equals_hand_loop(case, make)
 
@@ -197,7 +197,7 @@ def test_control_law_1_fails_where_it_does_not_join_a_side(left_out):
 @pytest.mark.parametrize("accumulate", [1, 2])
 def test_it_joins_a_quotient_of_means_as_it_is(accumulate):
     def make():
-        return GradientSurgery(when="always", objective=WeightedAscent(), guidance=guidance())
+        return GradientSurgery(alpha=1.0, when="always", objective=WeightedAscent(), guidance=guidance())
 
     case = dataclasses.replace(named("surgery-weighted"), make=make, penalty=penalty)
     laws.equals_hand_loop(case, accumulate=accumulate)

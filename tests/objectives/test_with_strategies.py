@@ -57,7 +57,7 @@ def test_a_fit_is_finite_and_moves(name, objective):
 FORCES = {  # what descends the objective whatever the retain side says, if it is weighed as here
     "GradientAscent": lu.GradientAscent,
     "GradientDifference": lambda **k: lu.GradientDifference(alpha=100.0, **k),
-    "GradientSurgery": lambda **k: lu.GradientSurgery(retain_weight=0.0, when="always", **k),
+    "GradientSurgery": lambda **k: lu.GradientSurgery(alpha=1.0, retain_weight=0.0, when="always", **k),
     "LUR": lambda **k: lu.LUR(forget_weight=100.0, **k),
     "PCGrad": lu.PCGrad,
     "MGDA": lu.MGDA,

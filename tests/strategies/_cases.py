@@ -178,7 +178,7 @@ LEVEL = math.log(CLASSES) + 0.5  # above the loss of the untrained module: the o
 
 
 def surgery_with(objective: Callable[[], object]) -> Make:
-    return lambda: GradientSurgery(when="always", objective=objective())
+    return lambda: GradientSurgery(alpha=1.0, when="always", objective=objective())
 
 
 def without_forget_part(objective: Callable[[], object]) -> Make:
@@ -287,7 +287,7 @@ def uno_case(name: str, tolerance: float = 1e-12, outer: Outer | None = None, **
     by_hand = {key: value for key, value in arguments.items() if key != "second_order"}
     return Case(
         name,
-        lambda: UNO(objective=objective, **arguments),
+        lambda: UNO(objective=objective, **({"alpha": 0.0} | arguments)),
         lambda h: uno_direction(h, **by_hand),
         term=ascent if outer is None else cross_entropy,
         outer=outer or identity,
@@ -323,10 +323,15 @@ CASES = [
         lambda h: h.g + 0.3 * h.u,
         degenerate=lambda: GradientDifference(alpha=0.0),
     ),
-    Case("surgery", GradientSurgery, surgery(), degenerate=lambda: GradientSurgery(alpha=0.0)),
+    Case(
+        "surgery",
+        lambda: GradientSurgery(alpha=1.0),
+        surgery(),
+        degenerate=lambda: GradientSurgery(alpha=0.0),
+    ),
     Case(
         "surgery-paper",
-        lambda: GradientSurgery(retain_weight=0.0, when="always"),
+        lambda: GradientSurgery(alpha=1.0, retain_weight=0.0, when="always"),
         surgery(weight=0.0, when="always"),
         degenerate=lambda: GradientSurgery(alpha=0.0, retain_weight=0.0, when="always"),
         baseline="still",
@@ -345,16 +350,16 @@ CASES = [
     ),
     Case(
         "uno",
-        UNO,
+        lambda: UNO(alpha=0.0),
         uno_direction,
-        degenerate=lambda: UNO(weight=0.0),
+        degenerate=lambda: UNO(weight=0.0, alpha=0.0),
         double_backward=True,
         reports=ORTHOGONAL,
     ),
     uno_case("uno-differences", 1e-8, second_order="finite_difference"),
     uno_case("uno-absolute", weight=0.5, relative=False, alpha=0.3),
     uno_case("uno-holdout", alpha=0.5, outer=holdout(LEVEL)),
-    Case("unos", UNOS, unos_direction, double_backward=True, reports=ORTHOGONAL),
+    Case("unos", lambda: UNOS(alpha=0.0), unos_direction, double_backward=True, reports=ORTHOGONAL),
     Case(
         "redirect",
         lambda: GradientDifference(alpha=1.0, objective=with_ascent()),
@@ -363,7 +368,7 @@ CASES = [
     ),
     Case(
         "surgery-guided",
-        lambda: GradientSurgery(when="always", guidance=guidance()),
+        lambda: GradientSurgery(alpha=1.0, when="always", guidance=guidance()),
         surgery(when="always"),
         degenerate=lambda: GradientSurgery(alpha=0.0, guidance=guidance(0.0)),
         penalty=penalty,

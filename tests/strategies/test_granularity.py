@@ -60,7 +60,7 @@ CASES = [
     lean("difference", lambda **k: GradientDifference(0.3, **k), lambda u, g: 0.3 * u + g),
     lean(
         "holdout",
-        lambda **k: GradientSurgery(when="always", objective=Holdout(LEVEL), **k),
+        lambda **k: GradientSurgery(alpha=1.0, when="always", objective=Holdout(LEVEL), **k),
         lambda u, g: off(u, g) + g,
         term=nn.functional.cross_entropy,
         outer=holdout(LEVEL),

@@ -93,7 +93,7 @@ def test_accumulation_equals_one_larger_batch(case, parts):
 def test_accumulation_does_not_change_random_labels():
     laws.accumulation_equals_one_batch(
         named("surgery-relabel"),
-        lambda: GradientSurgery(when="always", objective=Relabel(CLASSES, kind="random")),
+        lambda: GradientSurgery(alpha=1.0, when="always", objective=Relabel(CLASSES, kind="random")),
     )
 
 
@@ -107,7 +107,7 @@ PROJECTION = Case("projection", PerMicroBatch, surgery(when="always"))
         (None, {"limit_train_batches": 4}),
         (PerMicroBatch, {"accumulate": 2}),
         (lambda: GradientSurgery(alpha=0.99, retain_weight=0.0, when="always"), {}),
-        (lambda: GradientSurgery(retain_weight=0.0, when="conflict"), {}),
+        (lambda: GradientSurgery(alpha=1.0, retain_weight=0.0, when="conflict"), {}),
     ],
     ids=["one-step-fewer", "combined-per-micro-batch", "another-weight", "another-rule"],
 )

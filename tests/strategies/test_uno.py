@@ -125,7 +125,7 @@ def test_the_vectors_are_orthogonal_to_their_own_gradients_and_of_moderate_lengt
     u = [scale * math.cos(angle), scale * math.sin(angle)]
     forget, retain = Quadratic(u, 0.5), Quadratic([1.0, 0.0], 0.25)
     u, g = forget.gradient().clone(), retain.gradient().clone()
-    UNO().direction(forget, retain)
+    UNO(alpha=0.0).direction(forget, retain)
     (a,), (b,) = forget.vectors, retain.vectors
     assert abs(float(a.dot(u))) <= 1e-15 * float(u.norm())
     assert abs(float(b.dot(g))) <= 1e-15 * float(g.norm())
@@ -135,7 +135,7 @@ def test_the_vectors_are_orthogonal_to_their_own_gradients_and_of_moderate_lengt
 
 def test_the_retain_gradient_is_not_overwritten():
     forget, retain = Quadratic([1.0, 2.0], 0.5), Quadratic([1.0, 0.0], 0.25)
-    UNO().direction(forget, retain)
+    UNO(alpha=0.0).direction(forget, retain)
     assert flat(retain.gradient()).tolist() == [1.0, 0.0]
 
 
@@ -181,7 +181,7 @@ def test_control_law_1_fails_if_a_short_window_has_the_whole_penalty():
 @pytest.mark.parametrize("optimizer", [adamw, plain_sgd])
 def test_without_both_weights_it_is_fine_tuning_step_for_step(optimizer):
     paths = []
-    for strategy in (UNO(weight=0.0), FineTune()):
+    for strategy in (UNO(weight=0.0, alpha=0.0), FineTune()):
         watch, module = fits.Watch(), Traces(optimizer)
         fits.seed_all()
         fits.fit(module, fits.shuffled_sides(), strategy, watch)
@@ -206,12 +206,12 @@ def test_without_orthogonality_no_second_order_pass_is_made():
 
 def test_the_sign_of_the_objective_does_not_matter_without_alpha():
     sides = [(Quadratic([s * 1.0, s * 2.0], s * 0.5), Quadratic([1.0, 0.0], 0.25)) for s in (-1.0, 1.0)]
-    minus, plus = (UNO().direction(*pair) for pair in sides)
+    minus, plus = (UNO(alpha=0.0).direction(*pair) for pair in sides)
     assert flat(minus).tolist() == pytest.approx(flat(plus).tolist(), rel=1e-15)
 
 
 def test_the_other_steps_of_unos_are_those_of_retain_surgery():
-    strategy = UNOS(weight=5.0)
+    strategy = UNOS(weight=5.0, alpha=0.0)
     steps = []
     for step in range(4):
         strategy.progress.step = step
@@ -219,7 +219,7 @@ def test_the_other_steps_of_unos_are_those_of_retain_surgery():
         steps.append(flat(strategy.direction(*sides)))
         assert len(sides[0].vectors) == len(sides[1].vectors) == (step + 1) % 2
     surgery = RetainSurgery().combine(*(Quadratic(v, 0.0).gradient() for v in ([1.0, 2.0], [1.0, 0.0])))
-    orthogonal = UNO(weight=5.0).direction(Quadratic([1.0, 2.0], 0.5), Quadratic([1.0, 0.0], 0.25))
+    orthogonal = UNO(weight=5.0, alpha=0.0).direction(Quadratic([1.0, 2.0], 0.5), Quadratic([1.0, 0.0], 0.25))
     assert torch.equal(steps[0], flat(orthogonal))
     assert torch.equal(steps[2], flat(orthogonal))
     assert torch.equal(steps[1], flat(surgery))
@@ -236,7 +236,7 @@ def test_the_squared_cosine_that_is_reported_goes_down():
         fits.fit(
             module,
             fits.sides(retain=4, forget=4),
-            UNO(weight=weight, relative=False),
+            UNO(weight=weight, relative=False, alpha=0.0),
             logger=logger,
             max_epochs=40,
         )

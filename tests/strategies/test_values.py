@@ -1,5 +1,7 @@
 """Pinned directions: a change of any formula shows here."""
 
+import functools
+
 import lightning.pytorch as L
 import pytest
 import torch
@@ -10,7 +12,7 @@ from lightning_unlearn import Gradient
 from tests.strategies._fits import fit
 
 U = [[1.0, -1.0], [1.0]]  # u·u = 3
-SURGERY, ALWAYS = lu.GradientSurgery, {"when": "always"}
+SURGERY, ALWAYS = functools.partial(lu.GradientSurgery, alpha=1.0), {"when": "always"}
 
 
 def gradient(values):
@@ -23,7 +25,7 @@ ORTHOGONAL = [[1.0, 1.0], [0.0]]  # u·g = 0
 ZERO = [[0.0, 0.0], [0.0]]
 TABLE = [
     # strategy, retain gradient, direction
-    (lu.GradientDifference(), CONFLICT, [-2.9, -0.1, 0.1]),
+    (lu.GradientDifference(alpha=0.1), CONFLICT, [-2.9, -0.1, 0.1]),
     (lu.GradientDifference(alpha=2.0), CONFLICT, [-1.0, -2.0, 2.0]),
     (lu.GradientDifference(alpha=0.0), CONFLICT, [-3.0, 0.0, 0.0]),
     (lu.GradientDifference(alpha=1.0), AGREEING, [3.0, -2.0, 1.0]),
@@ -140,14 +142,14 @@ STEPS = [
     (lu.FineTune(), [2.0, 3.0]),
     (lu.GradientAscent(), [-8.0, -1.0]),
     (lu.GradientDifference(alpha=0.5), [-2.0, 2.5]),
-    (lu.GradientSurgery(), [-8 + 19 / 13 * 2 + 2, -1 + 19 / 13 * 3 + 3]),
-    (lu.GradientSurgery(retain_weight=0.0, when="always"), [-8 + 19 / 13 * 2, -1 + 19 / 13 * 3]),
+    (lu.GradientSurgery(alpha=1.0), [-8 + 19 / 13 * 2 + 2, -1 + 19 / 13 * 3 + 3]),
+    (lu.GradientSurgery(alpha=1.0, retain_weight=0.0, when="always"), [-8 + 19 / 13 * 2, -1 + 19 / 13 * 3]),
     (lu.RetainSurgery(), [2 - 19 / 65 * 8, 3 - 19 / 65]),
     # λ = 0.1 · 3.5, c = −19/√845; H_f = −diag(4, 1), H_r = diag(1, 3); a = 2s/845 (g + 19/65 u), b = 2s/845 (u + 19/13 g)
     (lu.UNO(alpha=0.5), [2 - 4 + 0.35 * UNO_TERM[0], 3 - 0.5 + 0.35 * UNO_TERM[1]]),
-    (lu.UNO(weight=2.0, relative=False), [2 + 2 * UNO_TERM[0], 3 + 2 * UNO_TERM[1]]),
+    (lu.UNO(weight=2.0, relative=False, alpha=0.0), [2 + 2 * UNO_TERM[0], 3 + 2 * UNO_TERM[1]]),
     (lu.UNO(weight=0.0, alpha=0.5), [-2.0, 2.5]),
-    (lu.UNOS(weight=2.0, relative=False), [2 + 2 * UNO_TERM[0], 3 + 2 * UNO_TERM[1]]),
+    (lu.UNOS(weight=2.0, relative=False, alpha=0.0), [2 + 2 * UNO_TERM[0], 3 + 2 * UNO_TERM[1]]),
     # max(0, 6 − L_f)² with L_f = (4·4 + 1)/2 = 8.5: nothing left to do; below a level of 9: slope −2(9 − 8.5)
     (lu.GradientDifference(alpha=1.0, objective=lu.Holdout(level=6.0)), [2.0, 3.0]),
     (lu.GradientDifference(alpha=1.0, objective=lu.Holdout(level=9.0)), [2.0 - 8.0, 3.0 - 1.0]),
