@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -28,14 +29,13 @@ def draw(runs: list[dict[str, dict]], path: Path) -> None:
     panels = figure.subplots(1, len(PANELS), sharey=True)
     names = [name for name, row in runs[0].items() if row["course"]]
     for axes, (what, title) in zip(panels, PANELS.items(), strict=True):
-        for name, (colour, marker) in zip(names, STYLES, strict=False):
+        for name, (line, (colour, marker)) in zip(names, product("-:", STYLES), strict=False):
             values = 100 * np.array([[row[what] for row in rows[name]["course"]] for rows in runs])
             steps = np.arange(1, values.shape[1] + 1)
             if len(runs) > 1:
                 axes.fill_between(steps, values.min(0), values.max(0), color=colour, alpha=0.15, linewidth=0)
-            axes.plot(
-                steps, values.mean(0), color=colour, marker=marker, markersize=4.5, linewidth=1.6, label=name
-            )
+            look = {"color": colour, "marker": marker, "linestyle": line, "markersize": 4.5, "linewidth": 1.6}
+            axes.plot(steps, values.mean(0), **look, label=name)
         retrained = 100 * np.mean([rows["retrained"][REFERENCE[what]] for rows in runs])
         axes.axhline(
             retrained, color="#444444", linestyle=(0, (5, 3)), linewidth=1.4, label="retrained, at the end"
