@@ -51,7 +51,7 @@ HIDING = {
     "a part of a module": lambda guide: nn.Sequential(nn.Linear(2, 2), guide),
     "a list of a module": Wrapper,
     "other names": renamed,
-    "a strategy": lambda guide: _with_guide(GradientSurgery(objective=Bounded()), guide),
+    "a strategy": lambda guide: _with_guide(GradientSurgery(alpha=1.0, objective=Bounded()), guide),
 }
 
 
@@ -108,6 +108,6 @@ def test_a_classifier_without_weights_is_known_by_identity_only():
 def test_circles_and_modules_of_lightning_are_gone_through():
     module = DigitClassifier()
     module.extra = [module]
-    check_independent(network(), module, GradientSurgery())
+    check_independent(network(), module, GradientSurgery(alpha=1.0))
     with pytest.raises(ConfigurationError):
         check_independent(DigitClassifier.to(module, "cpu"), {"module": module})

@@ -46,7 +46,7 @@ if __name__ == "__main__":
     be_quiet()
     arguments = {"strategy": "ddp", "devices": 2, "use_distributed_sampler": False}
     try:
-        fits.fit(Failing(where), loaders(where), GradientSurgery(), **arguments)
+        fits.fit(Failing(where), loaders(where), GradientSurgery(alpha=1.0), **arguments)
     except Exception as error:
         said = f"\nfailed at {time.monotonic()}: {error}\n"
         os.write(sys.stderr.fileno(), said.encode())  # at once: two processes may write to one file

@@ -59,7 +59,7 @@ def test_an_equal_average_is_that_of_the_weights_of_the_strategy(case):
 
 def test_under_accumulation_the_average_is_over_steps():
     module = Net()
-    fits.fit(module, fits.sides(), GradientSurgery(), WeightAveraging(), accumulate_grad_batches=2)
+    fits.fit(module, fits.sides(), GradientSurgery(alpha=1.0), WeightAveraging(), accumulate_grad_batches=2)
     path = path_of(named("surgery"), accumulate_grad_batches=2)
     steps = [w for before, w in pairwise(path) if not fits.same(before, w)]
     assert len(steps) == 6
@@ -87,7 +87,7 @@ def test_validation_with_the_average_does_not_disturb_the_steps(first):
     averages = []
     for module in (Net(), Validated()):
         averaging = EMAWeightAveraging(decay=0.7)
-        callbacks = beside(GradientSurgery(), averaging, first)
+        callbacks = beside(GradientSurgery(alpha=1.0), averaging, first)
         fits.fit(module, fits.sides(), *callbacks, val_check_interval=2, num_sanity_val_steps=0)
         averages.append(fits.weights(module))
     assert fits.same(*averages)
@@ -119,7 +119,7 @@ def test_the_copy_of_the_module_does_not_take_the_data_along(averaging):
         name: Once(loader.dataset, 4, generator=loader.generator) for name, loader in fits.sides().items()
     }
     module = Net()
-    fits.fit(module, data, GradientSurgery(), averaging())
+    fits.fit(module, data, GradientSurgery(alpha=1.0), averaging())
     assert "log" not in vars(module)
 
 
@@ -129,7 +129,7 @@ def test_the_monitor_measures_the_weights_that_the_strategy_moves(first):
     histories = []
     for averaging in (None, EMAWeightAveraging(decay=0.9)):
         monitor = ForgettingMonitor(every_n_steps=1, target=None, retain_floor=0.0)
-        strategy = GradientSurgery()
+        strategy = GradientSurgery(alpha=1.0)
         callbacks = [strategy] if averaging is None else beside(strategy, averaging, first)
         fits.fit(Net(), fits.sides(), *callbacks, monitor)
         histories.append(monitor.history)

@@ -95,7 +95,7 @@ def difference(make, backend, strategy, **trainer):
 STRATEGIES = {
     "surgery": GradientSurgery,
     "look-ahead": LookAhead,
-    "uniform": lambda: GradientSurgery(objective=Uniform()),
+    "uniform": lambda: GradientSurgery(alpha=1.0, objective=Uniform()),
 }
 
 
@@ -158,7 +158,7 @@ def graphs(dynamo):
 
 @backends
 def test_one_graph_serves_both_sides_of_equal_batch_size(backend, dynamo):
-    fits.fit(Part(backend), fits.sides(), GradientSurgery())
+    fits.fit(Part(backend), fits.sides(), GradientSurgery(alpha=1.0))
     assert graphs(dynamo) == 1
 
 
@@ -169,7 +169,7 @@ def test_a_compiled_training_step_has_one_graph_for_all_passes(dynamo):
 
 def test_another_batch_size_of_the_forget_side_costs_one_more_graph(dynamo):
     loaders = fits.sides() | {"forget": fits.sides(forget=12, batch_size=3)["forget"]}
-    fits.fit(Part("eager"), loaders, GradientSurgery(), max_epochs=3)
+    fits.fit(Part("eager"), loaders, GradientSurgery(alpha=1.0), max_epochs=3)
     assert graphs(dynamo) == 2  # the second one takes any size
 
 
@@ -197,7 +197,7 @@ def test_a_compiled_module_is_left_as_a_plain_fit_leaves_it():
     left = []
     for data, callbacks in (
         (fits.sides()["retain"], []),
-        (fits.sides(), [GradientSurgery()]),
+        (fits.sides(), [GradientSurgery(alpha=1.0)]),
         ({"forget": fits.sides()["forget"]}, [GradientAscent()]),
     ):
         module, given = whole("eager")
@@ -210,6 +210,6 @@ def test_a_compiled_run_under_a_scaler_equals_one_that_is_not():
     ends = []
     for backend in (None, "aot_eager"):
         module = Part(backend)
-        fits.fit(module, fits.sides(), GradientSurgery(), plugins=[scaler()])
+        fits.fit(module, fits.sides(), GradientSurgery(alpha=1.0), plugins=[scaler()])
         ends.append(fits.weights(module.net))
     assert fits.distance(*ends) <= 1e-10

@@ -160,14 +160,14 @@ class Small(Plain):
 def test_the_search_for_the_batch_size_sees_the_memory_of_either_side(side, mode):
     data, module = SmallSet(torch.float64), Small(**{side: 5})
     finder = BatchSizeFinder(mode=mode, margin=0.0)
-    trainer = fits.fit(module, data, finder, GradientSurgery())
+    trainer = fits.fit(module, data, finder, GradientSurgery(alpha=1.0))
     assert data.batch_size == finder.optimal_batch_size == (4 if mode == "power" else 5)
     assert trainer.global_step == 2 * -(-24 // data.batch_size)
 
 
 def test_a_forget_batch_size_of_its_own_stays():
     data = SmallSet(torch.float64, forget_batch_size=3)
-    fits.fit(Small(forget=3), data, searches_size(), GradientSurgery())
+    fits.fit(Small(forget=3), data, searches_size(), GradientSurgery(alpha=1.0))
     assert data.batch_size == 8
     assert {len(labels) for _, labels in data.forget_dataloader()} == {3}
 
@@ -177,7 +177,7 @@ def test_the_batch_size_of_an_existing_datamodule_may_be_searched():
     from lightning_unlearn import UnlearningDataModule
 
     data = UnlearningDataModule.from_datamodule(inner, forget=list(range(0, 36, 3)), pin_memory=False)
-    trainer = L.Trainer(**fits.QUIET, callbacks=[GradientSurgery()])
+    trainer = L.Trainer(**fits.QUIET, callbacks=[GradientSurgery(alpha=1.0)])
     module = Plain()
     Tuner(trainer).scale_batch_size(module, datamodule=data, max_trials=3)
     trainer.fit(module, datamodule=data)
@@ -224,6 +224,6 @@ class Overflowing(Plain):
 def test_a_trial_that_diverges_is_no_reason_to_warn():
     finder = searches_rate(10, max_lr=1e3, update_attr=False)
     fits.fit(
-        Overflowing(), SmallSet(torch.float64), finder, GradientDifference()
+        Overflowing(), SmallSet(torch.float64), finder, GradientDifference(alpha=0.1)
     )  # a warning would be an error
     assert any(loss != loss for loss in finder.optimal_lr.results["loss"])

@@ -36,7 +36,7 @@ def test_a_search_beside_an_edit_is_refused(finder):
 def test_a_trial_without_sides_is_refused_with_the_remedy():
     loader = SmallSet(torch.float64).retain_dataloader()
     with pytest.raises(ConfigurationError, match="UnlearningDataModule"):
-        fits.fit(Plain(), loader, searches_rate(), GradientSurgery())
+        fits.fit(Plain(), loader, searches_rate(), GradientSurgery(alpha=1.0))
 
 
 class Boom(Exception):

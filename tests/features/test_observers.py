@@ -93,21 +93,21 @@ def test_the_learning_rate_is_logged_once_a_step():
 
     logger = fits.Recording()
     monitor = LearningRateMonitor(logging_interval="step")
-    fits.fit(Scheduled(), fits.sides(), GradientSurgery(), monitor, logger=logger, max_epochs=1)
+    fits.fit(Scheduled(), fits.sides(), GradientSurgery(alpha=1.0), monitor, logger=logger, max_epochs=1)
     rates = [metrics["lr-SGD"] for _, metrics in logger.records if "lr-SGD" in metrics]
     assert rates == pytest.approx([0.1 * 0.5**step for step in range(5)])
 
 
 def test_a_timer_ends_a_run_between_two_steps():
     timer = Timer(duration=datetime.timedelta(microseconds=1))
-    strategy = GradientSurgery()
+    strategy = GradientSurgery(alpha=1.0)
     trainer = fits.fit(Net(), fits.sides(), strategy, timer, max_epochs=3)
     assert trainer.global_step == strategy.progress.step == 1
     assert timer.time_elapsed("train") > 0
 
 
 def test_max_time_ends_a_run_between_two_steps():
-    strategy = GradientSurgery()
+    strategy = GradientSurgery(alpha=1.0)
     trainer = fits.fit(Net(), fits.sides(), strategy, max_time={"microseconds": 1}, max_epochs=3)
     assert trainer.global_step == strategy.progress.step == 1
 
@@ -115,5 +115,7 @@ def test_max_time_ends_a_run_between_two_steps():
 def test_the_device_stats_monitor_reports_beside_a_strategy():
     pytest.importorskip("psutil")
     logger = fits.Recording()
-    fits.fit(Net(), fits.sides(), GradientSurgery(), DeviceStatsMonitor(cpu_stats=True), logger=logger)
+    fits.fit(
+        Net(), fits.sides(), GradientSurgery(alpha=1.0), DeviceStatsMonitor(cpu_stats=True), logger=logger
+    )
     assert any("cpu" in name for name in logger.names())

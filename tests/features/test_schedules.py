@@ -90,7 +90,7 @@ class Fresh(L.LightningDataModule):
 
 def test_loaders_that_are_made_anew_every_epoch_are_used():
     module, data = Net(), Fresh()
-    fits.fit(module, data, GradientSurgery(), max_epochs=3, reload_dataloaders_every_n_epochs=1)
+    fits.fit(module, data, GradientSurgery(alpha=1.0), max_epochs=3, reload_dataloaders_every_n_epochs=1)
     assert data.made == 3
     net, case = copy.deepcopy(Net().net), named("surgery")
     parameters = list(net.parameters())
@@ -173,10 +173,10 @@ STOPS = [
 @pytest.mark.parametrize(("key", "options"), STOPS)
 def test_early_stopping_can_watch_what_a_strategy_reports(key, options):
     stopping = EarlyStopping(key, check_on_train_epoch_end=True, **options)
-    trainer = fits.fit(Net(), fits.sides(), GradientSurgery(), stopping, max_epochs=5)
+    trainer = fits.fit(Net(), fits.sides(), GradientSurgery(alpha=1.0), stopping, max_epochs=5)
     assert (trainer.current_epoch, trainer.global_step) == (1, 5)
 
 
 def test_control_early_stopping_waits_for_its_threshold():
     stopping = EarlyStopping("unlearn/forget/loss_epoch", mode="max", patience=9, stopping_threshold=1e6)
-    assert fits.fit(Net(), fits.sides(), GradientSurgery(), stopping, max_epochs=3).global_step == 15
+    assert fits.fit(Net(), fits.sides(), GradientSurgery(alpha=1.0), stopping, max_epochs=3).global_step == 15

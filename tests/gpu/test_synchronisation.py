@@ -80,7 +80,7 @@ def boundary(place, strategy, scale):
 STRATEGIES = {
     "surgery": GradientSurgery,
     "surgery-always": lambda: GradientSurgery(alpha=1.0, retain_weight=0.0, when="always"),
-    "surgery-holdout": lambda: GradientSurgery(objective=Holdout(1.0)),
+    "surgery-holdout": lambda: GradientSurgery(alpha=1.0, objective=Holdout(1.0)),
     "retain-surgery": RetainSurgery,
     "difference": GradientDifference,
     "ascent": GradientAscent,

@@ -57,14 +57,14 @@ class Halves(ManualNet):
 
 
 REFUSED = {
-    "relabelling": (ManualNet, lambda: GradientSurgery(objective=Relabel(3)), "leaves the batch as it is"),
+    "relabelling": (ManualNet, lambda: GradientSurgery(alpha=1.0, objective=Relabel(3)), "leaves the batch as it is"),
     "a bare optimiser": (Bare, GradientSurgery, "use_pl_optimizer"),
     "a backward of one's own": (Unannounced, GradientSurgery, r"self\.manual_backward\(loss\)"),
     "steps that depend on the data": (Eager, GradientSurgery, "in the same order for the batches of both sides"),
     "steps that depend on the data, the other way": (Reluctant, GradientSurgery, "no step for the retain batch"),
-    "predictions for a loss in parts": (Halves, lambda: GradientSurgery(objective=Bounded()), "add the losses up"),
+    "predictions for a loss in parts": (Halves, lambda: GradientSurgery(alpha=1.0, objective=Bounded()), "add the losses up"),
     "look-ahead over several batches": (Accumulating, LookAhead, "hold earlier batches"),
-    "guidance": (ManualNet, lambda: GradientSurgery(guidance=guidance()), r"Add `guidance\.loss\(self\)`"),
+    "guidance": (ManualNet, lambda: GradientSurgery(alpha=1.0, guidance=guidance()), r"Add `guidance\.loss\(self\)`"),
     "Hessians over several batches": (Accumulating, HessianProbe, "hold earlier batches"),
 }  # fmt: skip
 

@@ -89,7 +89,7 @@ def test_control_a_direction_that_differs_by_little_is_found():
 
 def test_what_the_forget_batch_logs_appears_under_its_own_name():
     logger = fits.Recording()
-    fits.fit(NoisyGan(), fits.sides(dtype=torch.float32), GradientSurgery(), logger=logger)
+    fits.fit(NoisyGan(), fits.sides(dtype=torch.float32), GradientSurgery(alpha=1.0), logger=logger)
     assert {"unlearn/forget/critic_step", "unlearn/forget/generator_step"} <= logger.names()
     assert {"unlearn/optimizer_0/grad_cosine", "unlearn/optimizer_1/grad_cosine"} <= logger.names()
 
@@ -142,7 +142,7 @@ class Failing(ManualNet):
 def test_nothing_is_left_behind(error, side, late):
     module = ManualNet() if error is None else Failing(error, side, late)
     before = threading.active_count()
-    failure.leaves_nothing_behind(GradientSurgery(), module, fits.sides(), error)
+    failure.leaves_nothing_behind(GradientSurgery(alpha=1.0), module, fits.sides(), error)
     assert threading.active_count() == before
     assert all(p.requires_grad for p in module.parameters())
 
@@ -155,7 +155,7 @@ def test_frozen_parameters_stay():
 
     module = Frozen()
     start = fits.weights(module)
-    fits.fit(module, fits.sides(), GradientSurgery())
+    fits.fit(module, fits.sides(), GradientSurgery(alpha=1.0))
     end = fits.weights(module)
     assert [torch.equal(start[n], end[n]) for n in start] == [True, True, False, False]
 

@@ -42,7 +42,7 @@ def observer(**arguments):
 
 def test_values_are_those_of_numpy_and_scikit_learn():
     monitor = observer(test=DataLoader(TEST, 7))
-    *_, states = monitored(GradientDifference(), monitor=monitor)
+    *_, states = monitored(GradientDifference(alpha=0.1), monitor=monitor)
     assert steps(monitor) == list(range(17))  # 8 batches in each of two epochs, and before the first
     for row in monitor.history:
         assert list(row) == ["step", *(f"unlearn/{s}_{m}" for s in SETS for m in ("accuracy", "loss"))]
@@ -153,7 +153,7 @@ def traces_run(*callbacks):
     module, seen = HalfEvaluating(), Seen()
     predict = lambda module, batch: (module(batch[0]), batch[1])  # noqa: E731
     extra = [observer(every_n_steps=2, predict=predict)] if callbacks else []
-    trainer = fit(module, shuffled_sides(), GradientSurgery(), *extra, seen)
+    trainer = fit(module, shuffled_sides(), GradientSurgery(alpha=1.0), *extra, seen)
     kept = {
         k: float(v)
         for k, v in trainer.callback_metrics.items()
@@ -194,21 +194,23 @@ def test_augmentation_of_training_batches_is_left_out():
 # ---- every kind of run -----------------------------------------------------------------------------------------
 def test_barebones():
     bare = {k: v for k, v in QUIET.items() if k in ("accelerator", "devices", "max_epochs")}
-    trainer = L.Trainer(barebones=True, **bare, callbacks=[GradientDifference(), monitor := observer()])
+    trainer = L.Trainer(
+        barebones=True, **bare, callbacks=[GradientDifference(alpha=0.1), monitor := observer()]
+    )
     trainer.fit(Clouds(), loaders())
     assert steps(monitor) == list(range(17))
 
 
 def test_fast_dev_run():
     monitor = observer(predict=Count())
-    monitored(GradientDifference(), monitor=monitor, fast_dev_run=2)
+    monitored(GradientDifference(alpha=0.1), monitor=monitor, fast_dev_run=2)
     assert steps(monitor) == [0, 1, 2]
     assert monitor.predict.rows == 3 * 2 * 16  # three evaluations of two batches of both sides
 
 
 @pytest.mark.parametrize("limit", [2, 0.5])
 def test_a_shortened_run_is_still_evaluated_on_everything(limit):
-    _, _, monitor, states = monitored(GradientDifference(), limit_train_batches=limit)
+    _, _, monitor, states = monitored(GradientDifference(alpha=0.1), limit_train_batches=limit)
     for row in monitor.history:
         accuracy, _ = numbers(states.at[row["step"]], FORGET)
         assert row["unlearn/forget_accuracy"] == pytest.approx(accuracy, abs=1e-7)
@@ -257,9 +259,9 @@ def test_a_forget_side_is_needed():
 
 def test_two_fits_with_one_monitor():
     monitor = observer()
-    monitored(GradientDifference(), monitor=monitor)
+    monitored(GradientDifference(alpha=0.1), monitor=monitor)
     first = list(monitor.history)
-    monitored(GradientDifference(), monitor=monitor, data=loaders(clouds(5, 8)))
+    monitored(GradientDifference(alpha=0.1), monitor=monitor, data=loaders(clouds(5, 8)))
     assert monitor.history[0]["unlearn/retain_accuracy"] == first[0]["unlearn/retain_accuracy"]
     assert monitor.history[0]["unlearn/forget_loss"] != first[0]["unlearn/forget_loss"]
     assert steps(monitor) == list(range(17))

@@ -17,7 +17,9 @@ DIAGNOSTICS = {"unlearn/grad_cosine", "unlearn/conflict_rate", "unlearn/removed_
 
 def run(logger, **arguments):
     monitor = ForgettingMonitor(every_n_steps=3, target=None, retain_floor=0.0, test=DataLoader(TEST, 8))
-    monitored(GradientSurgery(), None, Clouds(), monitor, logger=logger, log_every_n_steps=2, **arguments)
+    monitored(
+        GradientSurgery(alpha=1.0), None, Clouds(), monitor, logger=logger, log_every_n_steps=2, **arguments
+    )
     return {name: [(row["step"], row[name]) for row in monitor.history] for name in NAMES}
 
 
@@ -93,7 +95,7 @@ def test_names_are_the_same_for_every_logger_and_without_one(tmp_path):
     run(both)
     assert (tmp_path / "a" / "metrics.csv").read_text() == (tmp_path / "b" / "metrics.csv").read_text()
     monitor = ForgettingMonitor(every_n_steps=3, target=None, test=DataLoader(TEST, 8))
-    trainer, *_ = monitored(GradientSurgery(), monitor=monitor)
+    trainer, *_ = monitored(GradientSurgery(alpha=1.0), monitor=monitor)
     assert {name for name in trainer.callback_metrics if name.startswith("unlearn/")} == NAMES | DIAGNOSTICS
 
 
@@ -102,7 +104,9 @@ def test_names_are_the_same_for_every_logger_and_without_one(tmp_path):
 @pytest.mark.filterwarnings("ignore:.*ipywidgets")
 def test_two_numbers_in_the_progress_bar(bar, capsys):
     monitor = ForgettingMonitor(every_n_steps=3, target=None, test=DataLoader(TEST, 8), retain_floor=0.0)
-    trainer, *_ = monitored(GradientSurgery(), None, Clouds(), monitor, [bar()], enable_progress_bar=True)
+    trainer, *_ = monitored(
+        GradientSurgery(alpha=1.0), None, Clouds(), monitor, [bar()], enable_progress_bar=True
+    )
     shown = {name for name in trainer.progress_bar_metrics if name.startswith("unlearn/")}
     assert shown == {"unlearn/forget_accuracy", "unlearn/retain_accuracy"}
     for name in shown:

@@ -110,7 +110,7 @@ class Watched(nn.Module):
 def test_the_classifier_gets_no_gradients_and_everything_else_of_it_back():
     classifier = Watched()
     made = Guidance(sample, classifier, [0], 4)
-    fits.fit(Net(), fits.sides(), GradientSurgery(guidance=made))
+    fits.fit(Net(), fits.sides(), GradientSurgery(alpha=1.0, guidance=made))
     assert len(classifier.modes) == 1 + 2 * 10  # before the first step, and in both passes of ten
     assert set(classifier.modes[1:]) == {(False, False, False)}
     assert (classifier.training, classifier.norm.training, classifier.layer.training) == (True, False, True)
@@ -156,17 +156,17 @@ def test_a_sampler_may_choose_the_mode_itself():
     fits.fit(
         module,
         fits.sides(),
-        GradientSurgery(guidance=Guidance(in_training_mode, nn.Linear(3, 4), [0], 4)),
+        GradientSurgery(alpha=1.0, guidance=Guidance(in_training_mode, nn.Linear(3, 4), [0], 4)),
     )
     assert set(modes) == {True}
 
 
 def test_the_audit_finds_the_classifier_in_a_strategy():
     made = guidance()
-    for strategy in (GradientSurgery(guidance=made), made):
+    for strategy in (GradientSurgery(alpha=1.0, guidance=made), made):
         with pytest.raises(ConfigurationError, match="must not be what the generator was trained with"):
             check_independent(made.classifier, strategy)
-    check_independent(nn.Linear(3, 4), GradientSurgery(guidance=made))
+    check_independent(nn.Linear(3, 4), GradientSurgery(alpha=1.0, guidance=made))
 
 
 # ---- how it joins --------------------------------------------------------------------------------------------------
@@ -278,7 +278,7 @@ def test_a_guidance_is_an_object(value):
     with pytest.raises(
         ConfigurationError, match="`guidance` must be an instance of Guidance or None, found "
     ):
-        GradientSurgery(guidance=value)
+        GradientSurgery(alpha=1.0, guidance=value)
 
 
 # ---- refused at once -----------------------------------------------------------------------------------------------
@@ -370,14 +370,16 @@ def test_refused_before_a_weight_moves(name):
     module = Net()
     start = fits.weights(module)
     with pytest.raises(ConfigurationError, match=message):
-        fits.fit(module, fits.sides(), GradientSurgery(guidance=make(module)))
+        fits.fit(module, fits.sides(), GradientSurgery(alpha=1.0, guidance=make(module)))
     assert fits.same(start, fits.weights(module))
 
 
 def test_control_what_is_in_order_is_not_refused():
     module = Net()
     fits.fit(
-        module, fits.sides(), GradientSurgery(guidance=with_classifier(lambda m: nn.Linear(3, 4))(module))
+        module,
+        fits.sides(),
+        GradientSurgery(alpha=1.0, guidance=with_classifier(lambda m: nn.Linear(3, 4))(module)),
     )
     assert len(GUIDE) > FORGOTTEN
 
@@ -388,6 +390,6 @@ def test_the_check_leaves_the_random_streams_alone():
         data = fits.sides()
         data["retain"] = DataLoader(data["retain"].dataset, 4, shuffle=True)
         fits.seed_all()
-        fits.fit(Net(), data, GradientSurgery(guidance=guide))
+        fits.fit(Net(), data, GradientSurgery(alpha=1.0, guidance=guide))
         ends.append(fits.streams())
     assert ends[0] == ends[1]

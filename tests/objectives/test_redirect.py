@@ -73,7 +73,7 @@ def test_the_judge_gets_no_gradient_and_keeps_its_mode():
 
 def test_the_audit_sees_the_judge():
     own = judge()
-    strategy = GradientDifference(objective=Redirect(sample, own, EXAMPLES))
+    strategy = GradientDifference(alpha=0.1, objective=Redirect(sample, own, EXAMPLES))
     with pytest.raises(ConfigurationError, match="must not be what the generator was trained with"):
         check_independent(own, strategy)
 
@@ -111,7 +111,7 @@ def test_what_does_not_fit_is_refused_before_a_weight_moves(arguments, message):
     start = fits.weights(module)
     objective = Redirect(**{"sampler": sample, "judge": judge(), "examples": EXAMPLES} | arguments)
     with pytest.raises(ConfigurationError, match=message):
-        fits.fit(module, fits.sides(), GradientDifference(objective=objective))
+        fits.fit(module, fits.sides(), GradientDifference(alpha=0.1, objective=objective))
     assert fits.same(start, fits.weights(module))
 
 

@@ -33,7 +33,7 @@ def labels_seen(batch_size, accumulate=1, count=24, seed=0, epochs=2):
         "retain": DataLoader(samples(count, 1), batch_size),
         "forget": DataLoader(forget, batch_size, generator=torch.Generator()),
     }
-    strategy = GradientDifference(objective=Relabel(CLASSES, seed=seed))
+    strategy = GradientDifference(alpha=0.1, objective=Relabel(CLASSES, seed=seed))
     fit(module, data, strategy, accumulate_grad_batches=accumulate, max_epochs=epochs)
     assert len(module.seen) == count * epochs
     return module.seen

@@ -106,7 +106,7 @@ def test_metric_objects_have_seen_the_retain_side_alone():
         def on_train_batch_end(self, trainer, pl_module, *_):
             totals.append(sum(m._update_count for m in pl_module.collection.values()))
 
-    fits.fit(module, fits.shuffled_sides(), GradientSurgery(), Look(), max_epochs=1)
+    fits.fit(module, fits.shuffled_sides(), GradientSurgery(alpha=1.0), Look(), max_epochs=1)
     plain = list(totals)
     totals.clear()
     fits.fit(LoggedCollection(), fits.shuffled_sides()["retain"], Look(), max_epochs=1)

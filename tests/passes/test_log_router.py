@@ -33,7 +33,7 @@ def logged(module, strategy, loaders=None, **arguments):
 
 
 def test_names_are_prefixed_and_the_users_own_stay():
-    trainer, _ = logged(Tagged(on_epoch=True), GradientSurgery())
+    trainer, _ = logged(Tagged(on_epoch=True), GradientSurgery(alpha=1.0))
     assert set(trainer.callback_metrics) == {
         "label", "label_step", "label_epoch", "call",
         "unlearn/forget/label", "unlearn/forget/label_step", "unlearn/forget/label_epoch", "unlearn/forget/call",
@@ -42,7 +42,7 @@ def test_names_are_prefixed_and_the_users_own_stay():
 
 
 def test_values_are_those_of_each_side():
-    trainer, logger = logged(Tagged(on_step=True, on_epoch=True), GradientSurgery())
+    trainer, logger = logged(Tagged(on_step=True, on_epoch=True), GradientSurgery(alpha=1.0))
     pairs = fits.pairs(fits.sides())
     for side, name in (("retain", "label"), ("forget", "unlearn/forget/label")):
         means = [float(pair[side][1].double().mean()) for pair in pairs]
@@ -58,7 +58,7 @@ def test_epoch_means_are_weighted_by_the_size_of_the_forget_batch():
             fits.samples(5, 2), 4, generator=torch.Generator()
         ),  # one batch of four, one of one
     }
-    trainer, _ = logged(Tagged(on_epoch=True), GradientSurgery(), loaders)
+    trainer, _ = logged(Tagged(on_epoch=True), GradientSurgery(alpha=1.0), loaders)
     labels = loaders["forget"].dataset.tensors[1].double()
     assert float(trainer.callback_metrics["unlearn/forget/label_epoch"]) == pytest.approx(
         float(labels.mean())
@@ -66,14 +66,14 @@ def test_epoch_means_are_weighted_by_the_size_of_the_forget_batch():
 
 
 def test_a_batch_size_that_the_user_gives_counts():
-    trainer, _ = logged(Tagged(on_epoch=True, batch_size=3), GradientSurgery(), fits.sides(8, 5))
+    trainer, _ = logged(Tagged(on_epoch=True, batch_size=3), GradientSurgery(alpha=1.0), fits.sides(8, 5))
     batches = [batch[1].double().mean() for batch in fits.sides(8, 5)["forget"]]
     mean = float(torch.stack(batches).mean())
     assert float(trainer.callback_metrics["unlearn/forget/label_epoch"]) == pytest.approx(mean)
 
 
 def test_the_progress_bar_is_the_users():
-    trainer, _ = logged(Tagged(prog_bar=True, on_step=True, on_epoch=True), GradientSurgery())
+    trainer, _ = logged(Tagged(prog_bar=True, on_step=True, on_epoch=True), GradientSurgery(alpha=1.0))
     assert set(trainer.progress_bar_metrics) == {"label", "label_step", "label_epoch"} - {"label"}
 
 
@@ -104,7 +104,7 @@ def test_a_retain_free_run_logs_under_the_forget_names_alone():
 
 
 def test_metric_objects_log_the_value_of_the_forget_batch():
-    trainer, logger = logged(Traces(), GradientDifference(), fits.shuffled_sides())
+    trainer, logger = logged(Traces(), GradientDifference(alpha=0.1), fits.shuffled_sides())
     for name in ("accuracy_step", "a", "f", "loss_step"):
         values = [m[f"unlearn/forget/{name}"] for _, m in logger.records if f"unlearn/forget/{name}" in m]
         assert len(values) == 5

@@ -95,5 +95,5 @@ def test_what_stays_frozen_is_not_copied():
             strategy = next(c for c in trainer.callbacks if isinstance(c, GradientSurgery))
             found.append(list(strategy._attached._runner.moved.parameters))
 
-    fits.fit(Frozen(), fits.sides(), GradientSurgery(), Look())
+    fits.fit(Frozen(), fits.sides(), GradientSurgery(alpha=1.0), Look())
     assert found == [[]] * 10

@@ -118,7 +118,7 @@ def test_a_retain_free_run_leaves_metric_objects_alone():
 def test_control_statistics_of_a_plain_fit_do_move():
     module = BatchNormed()
     before = {name: buffer.clone() for name, buffer in module.named_buffers()}
-    fits.fit(module, fits.shuffled_sides(), GradientSurgery())
+    fits.fit(module, fits.shuffled_sides(), GradientSurgery(alpha=1.0))
     assert not fits.same(before, dict(module.named_buffers()))
 
 
@@ -135,5 +135,5 @@ def test_the_first_pass_of_both_sides_starts_from_the_same_statistics():
         def configure_optimizers(self):
             return plain_sgd(self.parameters())
 
-    fits.fit(Watching(), fits.shuffled_sides(), GradientSurgery(), max_epochs=1)
+    fits.fit(Watching(), fits.shuffled_sides(), GradientSurgery(alpha=1.0), max_epochs=1)
     assert seen["retain"] == seen["forget"] == list(range(5))

@@ -98,7 +98,7 @@ def test_what_needs_pickle_is_left_out_of_the_file(job):
 
 def test_what_unlearns_and_what_writes_is_left_out(job, tmp_path):
     callbacks = [
-        GradientSurgery(), ForgettingMonitor(), ModelCheckpoint(tmp_path / "theirs"), LearningRateMonitor(),
+        GradientSurgery(alpha=1.0), ForgettingMonitor(), ModelCheckpoint(tmp_path / "theirs"), LearningRateMonitor(),
     ]  # fmt: skip
     logger = CSVLogger(tmp_path / "theirs")
     options = {"callbacks": callbacks, "logger": logger, "log_every_n_steps": 1}

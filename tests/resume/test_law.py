@@ -43,9 +43,9 @@ def test_large_state_outlives_it_in_a_file_of_its_own(probe, tmp_path):
 )
 def test_it_resumes_exactly_under(setting, tmp_path):
     if "plugins" in setting:
-        whole = law.run(GradientSurgery(), plugins=[scaler()])
-        killed = law.run(GradientSurgery(), law.Stop(tmp_path / "a", *MID_EPOCH), plugins=[scaler()])
-        resumed = law.run(GradientSurgery(), ckpt_path=tmp_path / "a", plugins=[scaler()], seed=1)
+        whole = law.run(GradientSurgery(alpha=1.0), plugins=[scaler()])
+        killed = law.run(GradientSurgery(alpha=1.0), law.Stop(tmp_path / "a", *MID_EPOCH), plugins=[scaler()])
+        resumed = law.run(GradientSurgery(alpha=1.0), ckpt_path=tmp_path / "a", plugins=[scaler()], seed=1)
         law.agree(whole, killed, resumed)
         assert law.same(*(r.trainer.precision_plugin.scaler.state_dict() for r in (whole, resumed)))
         return
@@ -61,9 +61,9 @@ def test_a_checkpoint_loads_with_weights_only(tmp_path):
 
 # ---- negative controls -----------------------------------------------------------------------------------------------
 def test_control_one_step_fewer_differs(tmp_path):
-    whole = law.run(GradientDifference())
-    law.run(GradientDifference(), law.Stop(tmp_path / "a", *MID_EPOCH))
-    resumed = law.run(GradientDifference(), ckpt_path=tmp_path / "a", max_steps=9)
+    whole = law.run(GradientDifference(alpha=0.1))
+    law.run(GradientDifference(alpha=0.1), law.Stop(tmp_path / "a", *MID_EPOCH))
+    resumed = law.run(GradientDifference(alpha=0.1), ckpt_path=tmp_path / "a", max_steps=9)
     with pytest.raises(AssertionError):
         law.agree(whole, None, resumed)
 

@@ -243,13 +243,13 @@ class SavesAlways(L.Callback):
 
 def test_a_checkpoint_inside_a_window_is_told_of_once(tmp_path):
     with pytest.warns(UserWarning, match="in the middle of an optimiser step") as caught:
-        law.run(GradientSurgery(), SavesAlways(tmp_path), accumulate_grad_batches=2)
+        law.run(GradientSurgery(alpha=1.0), SavesAlways(tmp_path), accumulate_grad_batches=2)
     assert sum("in the middle" in str(w.message) for w in caught) == 1
 
 
 def test_one_on_its_boundary_is_not(tmp_path):
-    law.run(GradientSurgery(), SavesAlways(tmp_path))
-    law.run(GradientSurgery(), law.Stop(tmp_path / "a", "epoch", 3), accumulate_grad_batches=2)
+    law.run(GradientSurgery(alpha=1.0), SavesAlways(tmp_path))
+    law.run(GradientSurgery(alpha=1.0), law.Stop(tmp_path / "a", "epoch", 3), accumulate_grad_batches=2)
 
 
 # ---- what is logged --------------------------------------------------------------------------------------------------
@@ -258,8 +258,8 @@ def test_a_log_call_with_other_arguments_than_before_starts_its_mean_anew(tmp_pa
         def log(self, name, value, **options):
             super().log(name, value, **{**options, "prog_bar": True})
 
-    law.run(GradientSurgery(), law.Stop(tmp_path / "a", "batch", 3), module=law.WithoutMetrics)
-    resumed = law.run(GradientSurgery(), ckpt_path=tmp_path / "a", module=Changed)
+    law.run(GradientSurgery(alpha=1.0), law.Stop(tmp_path / "a", "batch", 3), module=law.WithoutMetrics)
+    resumed = law.run(GradientSurgery(alpha=1.0), ckpt_path=tmp_path / "a", module=Changed)
     assert "loss_epoch" in resumed.trainer.progress_bar_metrics
 
 

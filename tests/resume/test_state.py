@@ -192,7 +192,7 @@ def test_a_checkpoint_can_be_tested_without_its_file(tmp_path):
 
 
 def test_nothing_large_writes_nothing(tmp_path):
-    law.run(GradientSurgery(state_dir=str(tmp_path / "large")))
+    law.run(GradientSurgery(alpha=1.0, state_dir=str(tmp_path / "large")))
     assert not Path(tmp_path / "large").exists()
 
 

@@ -28,7 +28,7 @@ def test_the_checkpoint_of_the_original_model(max_epochs, callback, tmp_path):
     saves = [] if callback is None else [callback(tmp_path / "saves")]
     trained = fits.fit(Net(), fits.sides()["retain"], *saves, enable_checkpointing=bool(saves))
     trained.save_checkpoint(tmp_path / "a")
-    strategy, module = GradientSurgery(), Net()
+    strategy, module = GradientSurgery(alpha=1.0), Net()
     trainer = L.Trainer(**{**fits.QUIET, "max_epochs": max_epochs}, callbacks=[strategy])
     with pytest.raises(ConfigurationError, match=REMEDY):
         trainer.fit(module, fits.sides(), ckpt_path=tmp_path / "a")
@@ -43,16 +43,20 @@ def test_a_checkpoint_of_another_strategy(other, tmp_path):
     fits.fit(Net(), data, other()).save_checkpoint(tmp_path / "a")
     named = f"found one of a run with {other.__name__}. Resume that run with its own strategy"
     with pytest.raises(ConfigurationError, match=named):
-        L.Trainer(**fits.QUIET, callbacks=[GradientSurgery()]).fit(Net(), loaders, ckpt_path=tmp_path / "a")
+        L.Trainer(**fits.QUIET, callbacks=[GradientSurgery(alpha=1.0)]).fit(
+            Net(), loaders, ckpt_path=tmp_path / "a"
+        )
 
 
 def test_weights_alone(tmp_path):
-    fits.fit(Net(), fits.sides(), GradientSurgery()).save_checkpoint(tmp_path / "a", weights_only=True)
+    fits.fit(Net(), fits.sides(), GradientSurgery(alpha=1.0)).save_checkpoint(
+        tmp_path / "a", weights_only=True
+    )
     module = Net()
     with pytest.raises(
         ConfigurationError, match=r"found one that holds weights only.*`save_weights_only=False`"
     ):
-        L.Trainer(**fits.QUIET, callbacks=[GradientSurgery()]).fit(
+        L.Trainer(**fits.QUIET, callbacks=[GradientSurgery(alpha=1.0)]).fit(
             module, fits.sides(), ckpt_path=tmp_path / "a"
         )
 
@@ -62,7 +66,9 @@ def test_last_of_a_folder_of_plain_training(tmp_path):
     saves = ModelCheckpoint(tmp_path / "a", save_last=True)
     fits.fit(Net(), fits.sides()["retain"], saves, enable_checkpointing=True)
     again = ModelCheckpoint(tmp_path / "a", save_last=True)
-    trainer = L.Trainer(**{**fits.QUIET, "enable_checkpointing": True}, callbacks=[GradientSurgery(), again])
+    trainer = L.Trainer(
+        **{**fits.QUIET, "enable_checkpointing": True}, callbacks=[GradientSurgery(alpha=1.0), again]
+    )
     with (
         pytest.warns(UserWarning, match="exists and is not empty"),
         pytest.raises(ConfigurationError, match=REMEDY),
@@ -74,17 +80,19 @@ def test_last_of_a_folder_of_plain_training(tmp_path):
 def test_last_of_an_empty_folder_begins_a_run(tmp_path):
     saves = ModelCheckpoint(tmp_path, save_last=True)
     module = Net()
-    trainer = L.Trainer(**{**fits.QUIET, "enable_checkpointing": True}, callbacks=[GradientSurgery(), saves])
+    trainer = L.Trainer(
+        **{**fits.QUIET, "enable_checkpointing": True}, callbacks=[GradientSurgery(alpha=1.0), saves]
+    )
     trainer.fit(module, fits.sides(), ckpt_path="last")
     assert trainer.global_step == 10
 
 
 def test_a_finished_run_with_more_epochs_goes_on(tmp_path):
-    whole = law.run(GradientSurgery(), max_epochs=3, module=law.WithoutMetrics, data=fresh)
-    part = law.run(GradientSurgery(), module=law.WithoutMetrics, data=fresh)
+    whole = law.run(GradientSurgery(alpha=1.0), max_epochs=3, module=law.WithoutMetrics, data=fresh)
+    part = law.run(GradientSurgery(alpha=1.0), module=law.WithoutMetrics, data=fresh)
     part.trainer.save_checkpoint(tmp_path / "a")
     resumed = law.run(
-        GradientSurgery(),
+        GradientSurgery(alpha=1.0),
         ckpt_path=tmp_path / "a",
         max_epochs=3,
         module=law.WithoutMetrics,
@@ -101,9 +109,11 @@ def fresh():
 
 
 def test_a_finished_run_with_fewer_epochs_is_refused_by_lightning(tmp_path):
-    law.run(GradientSurgery(), module=law.WithoutMetrics, data=fresh).trainer.save_checkpoint(tmp_path / "a")
+    law.run(GradientSurgery(alpha=1.0), module=law.WithoutMetrics, data=fresh).trainer.save_checkpoint(
+        tmp_path / "a"
+    )
     with pytest.raises(L.utilities.exceptions.MisconfigurationException, match="max_epochs=1"):
-        law.run(GradientSurgery(), ckpt_path=tmp_path / "a", max_epochs=1, data=fresh)
+        law.run(GradientSurgery(alpha=1.0), ckpt_path=tmp_path / "a", max_epochs=1, data=fresh)
 
 
 def test_testing_a_checkpoint_of_anything_is_left_alone(tmp_path):
@@ -112,7 +122,7 @@ def test_testing_a_checkpoint_of_anything_is_left_alone(tmp_path):
             self.log("tested", self(batch[0]).mean())
 
     fits.fit(Tested(), fits.sides()["retain"]).save_checkpoint(tmp_path / "a")
-    trainer = L.Trainer(**fits.QUIET, callbacks=[GradientSurgery()])
+    trainer = L.Trainer(**fits.QUIET, callbacks=[GradientSurgery(alpha=1.0)])
     trainer.test(Tested(), fits.sides()["retain"], ckpt_path=tmp_path / "a", verbose=False)
     assert "tested" in trainer.callback_metrics
 
@@ -140,8 +150,8 @@ def test_other_data_are_told(tmp_path):
     with pytest.warns(
         UserWarning, match="of a run with 5 batches an epoch, this one has 10: its data or its batch"
     ):
-        law.run(GradientSurgery(), data=halved, ckpt_path=path)
+        law.run(GradientSurgery(alpha=1.0), data=halved, ckpt_path=path)
 
 
 def test_control_the_same_again_is_not_warned_of(tmp_path):
-    law.run(GradientSurgery(), ckpt_path=interrupted(tmp_path))  # a warning is an error
+    law.run(GradientSurgery(alpha=1.0), ckpt_path=interrupted(tmp_path))  # a warning is an error

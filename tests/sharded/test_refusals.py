@@ -39,7 +39,7 @@ def test_an_engine_that_owns_the_gradients_is_refused_with_the_alternative():
     message = (
         'found DeepSpeedStrategy, whose engine owns them. Use `strategy="ddp"`, or `ModelParallelStrategy`'
     )
-    refuse(Net(), sides(), GradientSurgery(), match=message, strategy=DeepSpeedStrategy)
+    refuse(Net(), sides(), GradientSurgery(alpha=1.0), match=message, strategy=DeepSpeedStrategy)
 
 
 @pytest.mark.slow

@@ -50,7 +50,7 @@ def test_weights_are_stored_as_floats(value):
 @pytest.mark.parametrize("value", ["never", "ALWAYS", "", None, True])
 def test_when_is_one_of_two_words(value):
     with pytest.raises(ConfigurationError) as error:
-        lu.GradientSurgery(when=value)
+        lu.GradientSurgery(alpha=1.0, when=value)
     assert str(error.value) == f'`when` must be "conflict" or "always", found {value!r}.'
 
 
@@ -105,12 +105,12 @@ def test_a_strategy_that_is_not_attached_says_so(use):
     with pytest.raises(
         ConfigurationError, match=r"`GradientSurgery` must be attached to a running `Trainer\.fit`"
     ):
-        use(lu.GradientSurgery())
+        use(lu.GradientSurgery(alpha=1.0))
 
 
 def test_the_original_is_kept_only_if_asked_for():
     with pytest.raises(ConfigurationError, match="`keeps_original = True`, found it not kept"):
-        _ = lu.GradientSurgery().original
+        _ = lu.GradientSurgery(alpha=1.0).original
 
 
 @pytest.mark.parametrize("strategy", WITH_OBJECTIVE)

@@ -95,7 +95,11 @@ def test_law_2_switched_off_it_leaves_no_trace(make):
 
 
 def test_a_linear_rule_is_the_same_in_both():
-    laws.runs_agree(named("difference"), GradientDifference(granularity="tensor"), GradientDifference())
+    laws.runs_agree(
+        named("difference"),
+        GradientDifference(alpha=0.1, granularity="tensor"),
+        GradientDifference(alpha=0.1),
+    )
 
 
 @every_case
@@ -157,7 +161,9 @@ def test_what_one_side_does_not_reach_follows_the_other():
     module, plain = OneSided(), OneSided()
     plain.load_state_dict(module.state_dict())
     loaders = fits.sides()
-    fits.fit(module, loaders, GradientSurgery(granularity="tensor"), max_epochs=1, limit_train_batches=1)
+    fits.fit(
+        module, loaders, GradientSurgery(alpha=1.0, granularity="tensor"), max_epochs=1, limit_train_batches=1
+    )
     fits.fit(plain, loaders["retain"], max_epochs=1, limit_train_batches=1)
     ends = fits.weights(module), fits.weights(plain)
     assert torch.equal(ends[0]["extra.weight"], ends[1]["extra.weight"])
@@ -166,9 +172,11 @@ def test_what_one_side_does_not_reach_follows_the_other():
 
 def test_what_is_reported():
     logger = fits.Recording()
-    fits.fit(Net(), fits.sides(), GradientSurgery(granularity="tensor"), logger=logger, max_epochs=1)
+    fits.fit(
+        Net(), fits.sides(), GradientSurgery(alpha=1.0, granularity="tensor"), logger=logger, max_epochs=1
+    )
     plain = fits.Recording()
-    fits.fit(Net(), fits.sides(), GradientSurgery(), logger=plain, max_epochs=1)
+    fits.fit(Net(), fits.sides(), GradientSurgery(alpha=1.0), logger=plain, max_epochs=1)
     assert {"unlearn/grad_cosine", "unlearn/conflict_rate"} <= logger.names()
     assert "unlearn/removed_fraction" not in logger.names()
     first = [next(m["unlearn/grad_cosine"] for _, m in log.records if "unlearn/grad_cosine" in m) for log in (logger, plain)]  # fmt: skip
@@ -195,7 +203,7 @@ def test_checkpointed_blocks_are_fine():
     for granularity in ("tensor", "model"):
         torch.manual_seed(0)
         module = Checkpointed(use_reentrant=False)
-        fits.fit(module, fits.sides(), GradientDifference(granularity=granularity))
+        fits.fit(module, fits.sides(), GradientDifference(alpha=0.1, granularity=granularity))
         ends.append(fits.weights(module))
     assert fits.distance(*ends) <= 1e-14
 
@@ -213,10 +221,16 @@ def test_law_10_refused_where_gradients_arrive_in_parts(name):
     make_module, trainer, remedy = REFUSED[name]
     callbacks = trainer.pop("callbacks", [])
     with pytest.raises(ConfigurationError, match=remedy):
-        fits.fit(make_module(), fits.sides(), GradientSurgery(granularity="tensor"), *callbacks, **trainer)
+        fits.fit(
+            make_module(),
+            fits.sides(),
+            GradientSurgery(alpha=1.0, granularity="tensor"),
+            *callbacks,
+            **trainer,
+        )
 
 
 def test_frozen_layers_need_no_hook():
     module = Spare()
-    fits.fit(module, fits.sides(), GradientSurgery(granularity="tensor"))
+    fits.fit(module, fits.sides(), GradientSurgery(alpha=1.0, granularity="tensor"))
     assert not any(p._post_accumulate_grad_hooks for p in module.parameters())

@@ -47,7 +47,7 @@ def test_a_forget_loader_on_the_global_stream_is_told_of_once():
     loaders = shuffled_sides()
     loaders["forget"] = DataLoader(loaders["forget"].dataset, 4, shuffle=True)
     with pytest.warns(UserWarning, match="generator") as caught:
-        fit(Traces(), loaders, GradientSurgery())
+        fit(Traces(), loaders, GradientSurgery(alpha=1.0))
     assert sum("generator" in str(warning.message) for warning in caught) == 1
 
 

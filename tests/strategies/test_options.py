@@ -121,7 +121,7 @@ def test_what_is_logged_has_stable_names(case):
 
 def test_diagnostics_are_in_their_ranges():
     logger = fits.Recording()
-    fits.fit(Net(), fits.sides(), GradientSurgery(), logger=logger, max_epochs=4)
+    fits.fit(Net(), fits.sides(), GradientSurgery(alpha=1.0), logger=logger, max_epochs=4)
     reported = [metrics for _, metrics in logger.records if "unlearn/grad_cosine" in metrics]
     assert len(reported) == 20
     conflicts = 0

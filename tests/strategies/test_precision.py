@@ -192,7 +192,7 @@ def test_it_is_reported_once_an_epoch(make):
 
 
 def test_control_a_finite_batch_is_not_reported():
-    fits.fit(Net(), fits.sides(), GradientDifference())  # a warning would be an error
+    fits.fit(Net(), fits.sides(), GradientDifference(alpha=0.1))  # a warning would be an error
 
 
 @cases_with_both_sides

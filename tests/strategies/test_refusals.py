@@ -64,7 +64,7 @@ def test_a_side_is_missing(strategy, given, missing):
 )
 def test_no_mapping(data, found):
     message = f'must be a mapping with the sides "forget", "retain", found {found}. {REMEDY}"forget": loader'
-    refuse(Net(), data, GradientSurgery(), match=message)
+    refuse(Net(), data, GradientSurgery(alpha=1.0), match=message)
 
 
 def test_unknown_sides():
@@ -72,13 +72,13 @@ def test_unknown_sides():
     message = (
         "The sides must be \"forget\" and \"retain\" alone, found ['extra', 'remain'] besides. " + REMEDY
     )
-    refuse(Net(), data, GradientSurgery(), match=message)
+    refuse(Net(), data, GradientSurgery(alpha=1.0), match=message)
 
 
 def test_misnamed_sides_are_reported_together():
     data = {"retain": loader(), "forget_me": loader()}
     match = ["found ['forget_me']", "must have the side \"forget\", found ['forget_me', 'retain']"]
-    refuse(Net(), data, GradientSurgery(), match=match)
+    refuse(Net(), data, GradientSurgery(alpha=1.0), match=match)
 
 
 @pytest.mark.parametrize("empty", ["forget", "retain"])
@@ -92,7 +92,7 @@ def test_an_empty_side(empty, mode, why):
     message = (
         f'The "{empty}" loader must give at least one batch, found none. Check its data set, and `drop_last`'
     )
-    refuse(Net(), data, GradientSurgery(), match=message)
+    refuse(Net(), data, GradientSurgery(alpha=1.0), match=message)
 
 
 class Counter(Net):
@@ -118,7 +118,7 @@ def test_sides_of_any_length(retain, forget, mode, batches):
     expected = batches(retain, forget) // 4
     firsts = {side: [float(batch[0][0, 0]) for batch in own] for side, own in data.items()}
     trainer = fit(
-        module, data if mode is None else CombinedLoader(data, mode), GradientSurgery(), max_epochs=1
+        module, data if mode is None else CombinedLoader(data, mode), GradientSurgery(alpha=1.0), max_epochs=1
     )
     assert trainer.global_step == expected
     for own in firsts.values():  # the shorter side starts over
@@ -127,11 +127,11 @@ def test_sides_of_any_length(retain, forget, mode, batches):
 
 def test_the_mode_max_size_gives_none_for_the_shorter_side():
     message = 'must be "max_size_cycle" or "min_size", found "max_size", which gives None'
-    refuse(Net(), CombinedLoader(sides(12, 4), "max_size"), GradientSurgery(), match=message)
+    refuse(Net(), CombinedLoader(sides(12, 4), "max_size"), GradientSurgery(alpha=1.0), match=message)
 
 
 def test_the_mode_max_size_is_fine_for_sides_of_equal_length():
-    assert fit(Net(), CombinedLoader(sides(8, 8), "max_size"), GradientSurgery()).global_step == 4
+    assert fit(Net(), CombinedLoader(sides(8, 8), "max_size"), GradientSurgery(alpha=1.0)).global_step == 4
 
 
 # ---- the Trainer -----------------------------------------------------------------------------------------------
@@ -145,12 +145,12 @@ class Engine(SingleDeviceStrategy):
 
 def test_a_trainer_strategy_that_owns_the_gradients():
     message = 'must leave gradients in `p.grad`, found Engine, whose engine owns them. Use `strategy="ddp"`'
-    refuse(Net(), sides(), GradientSurgery(), match=message, strategy=Engine)
+    refuse(Net(), sides(), GradientSurgery(alpha=1.0), match=message, strategy=Engine)
 
 
 def test_two_strategies():
     message = "`callbacks` must hold one unlearning strategy, found another: RetainSurgery. Keep one"
-    refuse(Net(), sides(), GradientSurgery(), RetainSurgery(), match=message)
+    refuse(Net(), sides(), GradientSurgery(alpha=1.0), RetainSurgery(), match=message)
 
 
 class Frozen(Net):
@@ -168,7 +168,7 @@ def test_all_misfits_of_trainer_and_module_at_once():
         "must leave gradients",
         "`Frozen` must have",
     ]
-    refuse(Frozen(), sides(), GradientSurgery(), FineTune(), match=match, strategy=Engine)
+    refuse(Frozen(), sides(), GradientSurgery(alpha=1.0), FineTune(), match=match, strategy=Engine)
 
 
 class Halve(EditStrategy):
@@ -187,7 +187,7 @@ def test_a_checkpoint_of_ordinary_training(tmp_path_factory):
     path = tmp_path_factory.mktemp("trained") / "trained.ckpt"
     fit(Net(), sides()["retain"]).save_checkpoint(path)
     module = Net(seed=1)
-    trainer = L.Trainer(**QUIET, callbacks=[GradientSurgery()])
+    trainer = L.Trainer(**QUIET, callbacks=[GradientSurgery(alpha=1.0)])
     with pytest.raises(
         ConfigurationError, match=r"`ckpt_path` must be a checkpoint of an interrupted run with Grad"
     ):
@@ -197,7 +197,7 @@ def test_a_checkpoint_of_ordinary_training(tmp_path_factory):
 
 
 def test_a_refusal_leaves_the_strategy_and_the_datamodule_fit_for_use():
-    strategy = GradientSurgery()
+    strategy = GradientSurgery(alpha=1.0)
     data = UnlearningDataModule(samples(12, 1), forget=[0, 1, 2], batch_size=4)
     state = streams()
     refuse(Frozen(), data, strategy, match=["requires_grad"])

@@ -67,7 +67,7 @@ class FrozenIterating(Frozen, Iterating):
 )
 @pytest.mark.filterwarnings("ignore:You are using the `dataloader_iter` step flavor")
 def test_a_module_that_does_not_fit(module, message):
-    refuse(module(), sides(), GradientSurgery(), match=message)
+    refuse(module(), sides(), GradientSurgery(alpha=1.0), match=message)
 
 
 class Sparse(LightningModule):
@@ -177,13 +177,13 @@ def test_without_a_retain_loss_no_step_is_taken(strategy, side, what):
 def test_what_was_not_finite_is_told_once_an_epoch(side):
     message = r"5 steps of this epoch had a loss or gradient that was not finite; they used the retain gradient alone"
     with pytest.warns(UserWarning, match=message) as record:
-        fit(Odd(side, "nan"), sides(), GradientSurgery())
+        fit(Odd(side, "nan"), sides(), GradientSurgery(alpha=1.0))
     assert len([w for w in record if "not finite" in str(w.message)]) == 2  # epochs
 
 
 @pytest.mark.parametrize("objective", [None, Ascent()])
 def test_a_dict_with_a_loss_is_a_loss(objective):
     module, reference = Odd("both", "dict"), Net()
-    fit(module, sides(), GradientSurgery(objective=objective))
-    fit(reference, sides(), GradientSurgery())
+    fit(module, sides(), GradientSurgery(alpha=1.0, objective=objective))
+    fit(reference, sides(), GradientSurgery(alpha=1.0))
     assert same(weights(module), weights(reference))

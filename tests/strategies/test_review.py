@@ -29,7 +29,7 @@ class Ruined(Clouds):
 @pytest.mark.filterwarnings("ignore:.*not finite; they used")
 def test_a_model_of_nans_is_a_collapse_and_no_success():
     module, monitor = Ruined(), ForgettingMonitor(every_n_steps=1, target=0.9)
-    fits.fit(module, loaders(), GradientSurgery(), monitor, max_epochs=2)
+    fits.fit(module, loaders(), GradientSurgery(alpha=1.0), monitor, max_epochs=2)
     assert monitor.stopped == "collapse"
     assert module.layer.weight.isfinite().all()
 
@@ -48,7 +48,7 @@ class LateTestSet(L.LightningDataModule):
 
 def test_a_test_set_that_is_made_in_the_test_stage_is_found():
     monitor = ForgettingMonitor(every_n_steps=5, target=None, retain_floor=0.0)
-    fits.fit(Clouds(), LateTestSet(), GradientSurgery(), monitor, max_epochs=1)
+    fits.fit(Clouds(), LateTestSet(), GradientSurgery(alpha=1.0), monitor, max_epochs=1)
     assert "unlearn/test_accuracy" in monitor.history[-1]
 
 
@@ -60,7 +60,7 @@ class LogsByPosition(Clouds):
 
 
 def test_arguments_of_log_by_position():
-    trainer = fits.fit(LogsByPosition(), loaders(), GradientSurgery(), max_epochs=1)
+    trainer = fits.fit(LogsByPosition(), loaders(), GradientSurgery(alpha=1.0), max_epochs=1)
     assert {"loss", "unlearn/forget/loss"} <= set(trainer.callback_metrics)
     assert "unlearn/forget/loss" not in trainer.progress_bar_metrics
 
@@ -96,5 +96,5 @@ class Curved(Net):
 
 
 def test_the_conflict_rate_is_a_share_under_closures_too():
-    trainer = fits.fit(Curved(), fits.sides(), GradientSurgery(), max_epochs=2)
+    trainer = fits.fit(Curved(), fits.sides(), GradientSurgery(alpha=1.0), max_epochs=2)
     assert 0 <= trainer.callback_metrics["unlearn/conflict_rate"] <= 1

@@ -33,7 +33,7 @@ def test_a_coefficient_beyond_float32_leaves_the_retain_step(granularity):
         "retain": torch.utils.data.DataLoader(small, 4),
         "forget": torch.utils.data.DataLoader(large, 4, generator=torch.Generator()),
     }
-    fits.fit(net, loaders, GradientSurgery(granularity=granularity, when="always"), max_epochs=1)
+    fits.fit(net, loaders, GradientSurgery(alpha=1.0, granularity=granularity, when="always"), max_epochs=1)
     assert all(torch.isfinite(w).all() for w in fits.weights(net).values())
 
 
@@ -97,7 +97,7 @@ class WithOddBuffers(Net):
 
 def test_buffers_that_are_expanded_or_resized():
     module, alone = WithOddBuffers(), WithOddBuffers()
-    fits.fit(module, fits.sides(), GradientSurgery())
+    fits.fit(module, fits.sides(), GradientSurgery(alpha=1.0))
     fits.fit(alone, fits.sides()["retain"])
     assert torch.equal(module.mean, alone.mean)
     assert torch.equal(module.seen, alone.seen)
@@ -114,7 +114,7 @@ class Decaying(Gan):
 
 def test_a_learning_rate_that_is_changed_by_hand_is_changed_once():
     module = Decaying()
-    trainer = fits.fit(module, fits.sides(), GradientSurgery(), max_epochs=1)
+    trainer = fits.fit(module, fits.sides(), GradientSurgery(alpha=1.0), max_epochs=1)
     start = Gan().configure_optimizers()[0].param_groups[0]["lr"]
     assert trainer.optimizers[0].param_groups[0]["lr"] == pytest.approx(start * 0.9**5, rel=1e-12)
 
@@ -156,7 +156,7 @@ def test_a_monitor_of_a_module_without_forward_asks_for_predict():
     with pytest.raises(
         ValueError, match=r"`predict` must be given when a module has no `forward`, found Headless"
     ):
-        fits.fit(Headless(), fits.sides(), GradientSurgery(), ForgettingMonitor())
+        fits.fit(Headless(), fits.sides(), GradientSurgery(alpha=1.0), ForgettingMonitor())
 
 
 def test_an_objective_that_does_not_reach_an_optimiser_names_it():
@@ -166,4 +166,4 @@ def test_an_objective_that_does_not_reach_an_optimiser_names_it():
     with pytest.raises(
         ValueError, match=r"found none that does at a step of optimiser 0: the objective must depend"
     ):
-        fits.fit(Gan(), fits.sides(), GradientSurgery(objective=Uniform(predict=predict)))
+        fits.fit(Gan(), fits.sides(), GradientSurgery(alpha=1.0, objective=Uniform(predict=predict)))

@@ -199,7 +199,7 @@ def test_without_orthogonality_no_second_order_pass_is_made():
     calls = []
     for weight in (0.0, 0.1):
         module = Net()
-        fits.fit(module, fits.sides(), UNO(weight=weight), max_epochs=1)
+        fits.fit(module, fits.sides(), UNO(alpha=0.0, weight=weight), max_epochs=1)
         calls.append(module.calls)
     assert calls == [10, 20]
 
@@ -277,7 +277,7 @@ def test_fused_attention_is_refused_by_the_name_of_the_argument_before_a_weight_
 def test_fused_attention_is_fine_with_central_differences():
     module = Attention()
     start = fits.weights(module)
-    fits.fit(module, fits.sides(), UNO(second_order="finite_difference"))
+    fits.fit(module, fits.sides(), UNO(alpha=0.0, second_order="finite_difference"))
     assert fits.finite(fits.weights(module))
     assert fits.distance(start, fits.weights(module)) > 1e-3
 

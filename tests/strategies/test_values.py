@@ -71,7 +71,7 @@ def test_the_direction(strategy, retain, direction):
 
 
 @pytest.mark.parametrize(
-    "strategy", [lu.GradientDifference(), SURGERY(), SURGERY(**ALWAYS), lu.RetainSurgery()]
+    "strategy", [lu.GradientDifference(alpha=0.1), SURGERY(), SURGERY(**ALWAYS), lu.RetainSurgery()]
 )
 def test_a_forget_side_without_a_gradient_leaves_the_retain_direction(strategy):
     """Every micro-batch of the forget side may have gone without a loss."""
@@ -82,7 +82,7 @@ def test_a_forget_side_without_a_gradient_leaves_the_retain_direction(strategy):
 
 
 @pytest.mark.parametrize(
-    "strategy", [lu.GradientDifference(), SURGERY(), SURGERY(**ALWAYS), lu.RetainSurgery()]
+    "strategy", [lu.GradientDifference(alpha=0.1), SURGERY(), SURGERY(**ALWAYS), lu.RetainSurgery()]
 )
 def test_what_no_side_reaches_stays_absent(strategy):
     u, g = (Gradient({"reached": torch.ones(2) * k, "unreached": None}) for k in (-1.0, 2.0))
@@ -102,7 +102,7 @@ def test_retain_surgery_does_not_see_the_sign_of_the_forget_gradient():
         (SURGERY(**ALWAYS), 0.5, 0.25),
         (lu.RetainSurgery(), -0.5, 0.25),
         (lu.RetainSurgery(), 0.5, 0.25),
-        (lu.GradientDifference(), -0.5, 0.0),
+        (lu.GradientDifference(alpha=0.1), -0.5, 0.0),
     ],
 )
 def test_the_removed_fraction(strategy, cosine, removed):
