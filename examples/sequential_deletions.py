@@ -43,7 +43,7 @@ REQUESTS = 20
 # found with seeds 11 to 13, reported are others: of the steps, the step size and `alpha`
 SETTINGS = {
     "digits": Settings(
-        samples=10, epochs=20, batch_size=32, steps=14, retain_batch_size=128, lr=0.02, alpha=200.0
+        samples=10, epochs=20, batch_size=32, steps=14, retain_batch_size=128, lr=0.01, alpha=200.0
     ),
     "mnist": Settings(
         samples=50, epochs=20, batch_size=128, steps=8, retain_batch_size=128, lr=0.005, alpha=10.0
