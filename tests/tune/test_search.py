@@ -24,7 +24,7 @@ def cells(names):
 
 def test_the_first_trial_is_the_strategy_as_it_is(search, done):
     found, folder = search(trials=2)
-    assert found.trials[0].values == {"alpha": 0.1, "max_steps": 4}
+    assert found.trials[0].values == {"alpha": 0.03, "max_steps": 4}
     assert found.defaults_inside
     assert len(found.trials) == 2
     assert folder.name == "gradientdifference-the-last-class"
@@ -114,7 +114,7 @@ def test_without_references_held_out_data_are_the_standard(search, done):
 def test_a_strategy_as_it_is_may_lie_outside(search, done):
     found, _ = search(space={"alpha": {"low": 0.5, "high": 0.9}}, trials=2)
     assert not found.defaults_inside
-    assert found.trials[0].values["alpha"] == 0.1
+    assert found.trials[0].values["alpha"] == 0.03
     assert 0.5 <= found.trials[1].values["alpha"] <= 0.9
 
 
