@@ -434,7 +434,7 @@ CASES = [
         term=cross_entropy,
         outer=holdout(LEVEL),
         degenerate=lambda: LUR(alpha=0.0, objective=Ascent()),
-        baseline=GradientDifference,
+        baseline=lambda: GradientDifference(alpha=0.1),
         reports=("grad_cosine",),
     ),
     rule_case(

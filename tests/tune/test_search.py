@@ -37,7 +37,7 @@ def test_the_first_trial_is_the_strategy_as_it_is(search, done):
         "the last class, trial 1, 1/1",
     ]
     cell = json.loads(next((folder.parent / "cells").glob("*trial-0-*.json")).read_text())
-    assert cell["strategy"]["init_args"]["alpha"] == 0.1
+    assert cell["strategy"]["init_args"]["alpha"] == 0.03
     assert (cell["steps"], found.trials[0].numbers["forget_accuracy"]) == (
         4,
         cell["evaluations"][0]["forget_accuracy"],
