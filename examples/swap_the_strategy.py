@@ -1,4 +1,4 @@
-"""Swap strategies by class name, and log to TensorBoard and CSV: one trained model, five ways to forget.
+"""Swap strategies by class name: one trained model, five ways to forget.
 
 python examples/swap_the_strategy.py
 """

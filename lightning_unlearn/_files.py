@@ -6,6 +6,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from uuid import uuid4
 
+from filelock import FileLock, Timeout
+
 from lightning_unlearn.errors import ConfigurationError
 
 
@@ -65,3 +67,32 @@ def prepare_folder(path: Path | str) -> Path:
             "Name another folder, or change its permissions."
         ) from error
     return folder
+
+
+@contextmanager
+def alone_in(folder: Path) -> Iterator[None]:
+    """Work in a folder that no other process works in; a process that was killed is none.
+
+    Args:
+        folder: that is there, and can be written to.
+
+    Raises:
+        ConfigurationError: another process works in it.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder, alone_in(Path(folder)):
+        ...     ...  # what another process would disturb
+        Ellipsis
+    """
+    lock = FileLock(folder / ".lock")
+    try:
+        lock.acquire(blocking=False)
+    except Timeout as error:
+        raise ConfigurationError(
+            f"The output folder must not be in use, found another run at work in {folder}. Wait for it, or name another folder."
+        ) from error
+    try:
+        yield
+    finally:
+        lock.release()

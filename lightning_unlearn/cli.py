@@ -1,4 +1,4 @@
-"""The command line: `lightning-unlearn demo`, `audit`, `reference`, `compare`, and LightningCLI with the strategies by class name."""
+"""The command line: `lightning-unlearn demo`, `audit`, `reference`, `compare`, `tune`, and LightningCLI with the strategies by class name."""
 
 from __future__ import annotations
 

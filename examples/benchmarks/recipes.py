@@ -40,7 +40,7 @@ def run(path: Path, seed: int, arguments: list[str]) -> dict[str, float]:
     quiet = [f"--trainer.{name}=false" for name in QUIET]
     given = [f"--config={path}", "--expected=null", f"--seed_everything={seed}", *quiet, *arguments]
     trainer = UnlearnCLI(args=["fit", *given], save_config_callback=None).trainer
-    logged = logged_by(trainer)
+    logged = logged_by(trainer, METRICS)
     return {name: logged[name] for name in METRICS if name in logged}
 
 

@@ -15,6 +15,8 @@ KEYS = ("x_train", "y_train", "x_test", "y_test")
 class CIFAR10Part(Dataset):
     """The images of an `npz` file with `x_train`, `y_train`, `x_test` and `y_test`, normalised as for ImageNet.
 
+    Such as the 10,000 of CIFAR-10's `data_batch_1`, each of shape (3, 32, 32), with 5,000 of its `test_batch`.
+
     Source: Krizhevsky, "Learning Multiple Layers of Features from Tiny Images", 2009.
 
     Attributes:

@@ -19,6 +19,7 @@ from lightning_unlearn._files import atomically
 from lightning_unlearn.compare._request import Strategy
 from lightning_unlearn.compare._settings import Settings
 from lightning_unlearn.reference._description import canonical
+from lightning_unlearn.rendering import to_plain
 
 FORMAT = "lightning-unlearn cell 2"
 Kind: TypeAlias = Literal["strategy", "fine-tuning", "ascent", "nothing", "retraining"]
@@ -90,7 +91,8 @@ class Cell:
     def _plain(self) -> dict[str, Any]:
         strategy = None
         if self.strategy is not None:
-            strategy = {"class_path": self.strategy.class_path, "init_args": dict(self.strategy.init_args)}
+            arguments = to_plain(dict(self.strategy.init_args), Any, "init_args")  # `inf` is no JSON
+            strategy = {"class_path": self.strategy.class_path, "init_args": arguments}
         seeds = {"original": self.original, "unlearning": self.unlearning, "reference": self.reference}
         return {
             "format": FORMAT,
@@ -98,7 +100,9 @@ class Cell:
             "entry": self.entry,
             "kind": self.kind,
             "strategy": strategy,
-            "settings": None if self.settings is None else self.settings.to_plain(),
+            "settings": None
+            if self.settings is None
+            else to_plain(self.settings.to_plain(), Any, "settings"),
             "controls": self.controls,
             "seeds": seeds,
             "versions": versions(),

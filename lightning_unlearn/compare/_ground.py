@@ -5,20 +5,21 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from pydoc import locate
 from typing import Any
 
 from lightning_unlearn.audit._sides import loaders_of
 from lightning_unlearn.compare._cell import Cell, Kind
-from lightning_unlearn.compare._comparison import Comparison
+from lightning_unlearn.compare._comparison import Comparison, plain
 from lightning_unlearn.compare._job import CellJob
 from lightning_unlearn.compare._models import Model, given, trained
 from lightning_unlearn.compare._request import Request, Strategy
 from lightning_unlearn.compare._settings import Settings
+from lightning_unlearn.compare._sources import of_strategy, of_training
 from lightning_unlearn.compare._training import Training
 from lightning_unlearn.errors import ConfigurationError
 from lightning_unlearn.reference import data_digest
-from lightning_unlearn.reference._description import source_digests
+from lightning_unlearn.reference._description import canonical
+from lightning_unlearn.reference._known import Known, known_of
 from lightning_unlearn.reference._prepare import Prepared, prepare
 from lightning_unlearn.reference._repeatable import fixed_streams
 
@@ -41,6 +42,7 @@ class Ground:
         originals: one for each seed.
         references: one for each seed.
         retain: what has been found out about the retain set and the training.
+        forget: the forget set.
         depends_on: digests of what the numbers of each cell depend on.
     """
 
@@ -49,6 +51,7 @@ class Ground:
     originals: Sequence[Model]
     references: Sequence[Model]
     retain: Prepared
+    forget: Known
     depends_on: Mapping[str, Any]
 
     def cell(
@@ -73,11 +76,13 @@ class Ground:
             seed: of the unlearning.
         """
         original, reference = (None, model.seed) if kind == "retraining" else (model.seed, None)
-        depends_on = {**self.depends_on, "model": model.key, "sources": _sources(strategy)}
+        depends_on = {**self.depends_on, "model": model.key}
+        depends_on["sources"] = self.depends_on["sources"] | of_strategy(strategy)
         seeds = (original, seed, reference, self.comparison.seeds.evaluation)
         cell = Cell(self.request.name, entry, kind, strategy, settings, *seeds, depends_on)
         retain, comparison = self.retain, self.comparison
-        measured = (retain.probes, retain.samples, comparison.predict, comparison.attack_samples)
+        sides = {"retain": retain.retain, "forget": self.forget}
+        measured = (sides, comparison.predict, comparison.attack_samples)
         return Planned(CellJob(cell, retain.recipe, model.path, *measured, folder, comparison.threads), model)
 
 
@@ -104,18 +109,20 @@ def grounds_of(comparison: Comparison, models: Path) -> list[Ground]:
         for settings in request.settings:
             with fixed_streams():
                 own.unlearning(settings.max_steps, settings.model).module()  # it knows the ranges
-        retain = prepare(own, comparison.data_key)
+        retain, forget = prepare(own, comparison.data_key), _forget(own, request, comparison)
         name = f"{request.name}, retraining"
         references = trained(retain, seeds.reference, models, comparison.threads, name)
         depends_on = {
-            "retain": retain.data_sha256,
+            "retain": retain.retain.digest,
+            "forget": forget.digest,
             "test": test,
             "training": retain.config,
+            "sources": of_training(comparison),
             "batches": _batches(comparison),
             "predict": comparison.predict,
             "attack_samples": comparison.attack_samples,
         }
-        grounds.append(Ground(comparison, request, originals, references, retain, depends_on))
+        grounds.append(Ground(comparison, request, originals, references, retain, forget, depends_on))
     return grounds
 
 
@@ -126,21 +133,19 @@ def _batches(comparison: Comparison) -> dict[str, Any]:
     return {name: arguments.get(name) for name in names}
 
 
-def _sources(strategy: Strategy | None) -> dict[str, str]:
-    """Digests of the source of classes that are not of this package, whose version says enough."""
-    if strategy is None:
-        return {}
-    found: dict[str, str] = {}
-    waiting: list[Any] = [{"class_path": strategy.class_path, "init_args": strategy.init_args}]
-    while waiting:
-        value = waiting.pop()
-        if isinstance(value, Mapping):
-            cls = locate(value["class_path"]) if "class_path" in value else None
-            found |= source_digests(cls) if isinstance(cls, type) else {}
-            waiting += value.values()
-        elif isinstance(value, list):
-            waiting += value
-    return {name: digest for name, digest in found.items() if not name.startswith("lightning_unlearn.")}
+def _forget(training: Training, request: Request, comparison: Comparison) -> Known:
+    with fixed_streams():
+        data = training.data()
+        loaders = loaders_of(data, 1)
+    if data.forget_indices is None and not comparison.originals:
+        raise ConfigurationError(
+            f"The forget set of the request {request.name!r} must be part of the training data where originals are trained, found a "
+            "data set of its own, of which an original would have seen nothing. Name its samples by `forget_class`, a mask or "
+            "indices, or pass `original`, models that were trained on both."
+        )
+    key = comparison.data_key
+    name = None if key is None else canonical(["data_key", key, plain(request.forget)])
+    return known_of(loaders["forget"].dataset, name)
 
 
 def _test_digest(training: Training, data_key: str | None) -> str:

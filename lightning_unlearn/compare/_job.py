@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 import pickle
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,9 +27,10 @@ from lightning_unlearn.errors import UnlearningError
 from lightning_unlearn.predictions import Predict
 from lightning_unlearn.processes import Report
 from lightning_unlearn.reference import read_stamp
+from lightning_unlearn.reference._known import Known
 from lightning_unlearn.reference._repeatable import fixed_streams
-from lightning_unlearn.reference._train import check_samples
 
+NOT_WRITTEN = "The cell could not be written to"  # how a failure begins that is not that of the strategy
 _BATCH = 256  # where the test data are a set without a loader
 
 
@@ -41,8 +42,7 @@ class CellJob:
         cell: which one.
         training: of its request, pickled.
         model: file of its original, or of its retrained model.
-        probes: digests of single retain samples by their indices, by which the data are known again.
-        samples: how many retain samples there are.
+        sides: the retain and the forget set, by which a process knows its own again.
         predict: import path of how predictions are made; `None` for the usual way.
         attack_samples: see :func:`evaluate`.
         folder: where its file goes.
@@ -52,8 +52,7 @@ class CellJob:
     cell: Cell
     training: bytes
     model: Path
-    probes: Sequence[tuple[int, str]]
-    samples: int
+    sides: Mapping[str, Known]
     predict: str | None
     attack_samples: int | None
     folder: Path
@@ -93,7 +92,7 @@ class CellJob:
             write_cell(self.path, content)
         except OSError as error:
             raise UnlearningError(
-                f"The cell could not be written to {self.path} ({error.strerror or error}). Make room, and run the same "
+                f"{NOT_WRITTEN} {self.path} ({error.strerror or error}). Make room, and run the same "
                 "command again."
             ) from error
         self.clean_fragments()
@@ -108,7 +107,8 @@ class CellJob:
         trainer = training.trainer()
         trainer.loggers = [DummyLogger()]  # a `training_step` may speak to `self.logger.experiment`
         data, loaders = _sides(training, trainer)
-        check_samples(loaders["retain"].dataset, self.probes, self.samples)
+        for name, known in self.sides.items():
+            known.check(loaders[name].dataset, name)
         L.seed_everything(seed, workers=True, verbose=False)
         module = training.module()
         module.load_state_dict(read_weights(self.model, "original"))

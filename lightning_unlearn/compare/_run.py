@@ -10,7 +10,7 @@ from typing import Any
 
 from rich.console import Console
 
-from lightning_unlearn._files import atomically, prepare_folder
+from lightning_unlearn._files import alone_in, atomically, prepare_folder
 from lightning_unlearn.compare._cell import write_cell
 from lightning_unlearn.compare._comparison import Comparison
 from lightning_unlearn.compare._ground import Ground, Planned, grounds_of
@@ -42,6 +42,13 @@ def run(comparison: Comparison, console: Console, messages: Console) -> list[Map
         UnlearningError: a list or a report could not be written.
     """
     folder = prepare_folder(comparison.output)
+    with alone_in(folder):
+        return _compared(comparison, folder, console, messages)
+
+
+def _compared(
+    comparison: Comparison, folder: Path, console: Console, messages: Console
+) -> list[Mapping[str, Any]]:
     models, cells = prepare_folder(folder / "models"), prepare_folder(folder / "cells")
     with messages.status("looking at the data"):
         grounds = grounds_of(comparison, models)

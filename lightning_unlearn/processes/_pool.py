@@ -56,6 +56,8 @@ class Pool:
     def run(self, jobs: Sequence[Job], watcher: Watcher) -> dict[str, str]:
         """Run all jobs; one that fails does not stop the others.
 
+        One whose process is killed is begun once more: another one may have taken the memory.
+
         Args:
             jobs: in the order in which they are begun.
             watcher: is told what happens, in this process.
@@ -63,7 +65,7 @@ class Pool:
         Returns:
             Why it failed, by the name of the job.
         """
-        waiting, failures = deque(jobs), dict[str, str]()
+        waiting, failures, killed = deque(jobs), dict[str, str](), set[str]()
         while waiting or self._busy:
             while waiting and len(self._busy) < self._processes:
                 with _without_interrupt():
@@ -77,6 +79,11 @@ class Pool:
                 self._busy.remove(one)
                 if one.died_before:
                     waiting.appendleft(one.job)
+                    continue
+                if last.killed and one.job.name not in killed:
+                    killed.add(one.job.name)
+                    one.clean()
+                    waiting.append(one.job)
                     continue
                 if self._reuse and last.failure is None:
                     self._idle.append(one)

@@ -54,7 +54,7 @@ class Process:
                 progress(self.job, message)
         except (EOFError, OSError):
             self.dismiss()
-            return Ended(self._obituary())
+            return self._obituary()
         return None
 
     @property
@@ -85,16 +85,15 @@ class Process:
         if self._job is not None:
             self._job.clean_fragments()
 
-    def _obituary(self) -> str:
+    def _obituary(self) -> Ended:
         self.join()
         code = self._process.exitcode
         try:
             last = "\n".join(self.job.log.read_text(errors="replace").splitlines()[-SHOWN:])
         except OSError:
-            return (
+            return Ended(
                 f"The process ended before it began, exit code {code}. A script must start processes under "
                 '`if __name__ == "__main__":`, since they import the script.'
             )
-        return (
-            f"The process ended by itself, exit code {code} (-9: killed, often for memory).\n{last}".rstrip()
-        )
+        said = f"The process ended by itself, twice, exit code {code} (-9: killed, often for memory).\n{last}"
+        return Ended(said.rstrip(), killed=True)

@@ -33,9 +33,15 @@ class Order(NamedTuple):
 
 
 class Ended(NamedTuple):
-    """The last words on a job: none, a sentence, or the end of a traceback."""
+    """The last words on a job.
+
+    Attributes:
+        failure: none, a sentence, or the end of a traceback.
+        killed: whether the process has died in the middle of it.
+    """
 
     failure: str | None
+    killed: bool = False
 
 
 def work(connection: Connection) -> None:

@@ -52,7 +52,7 @@ def data_digest(dataset: Any) -> str:
         for i in probes(len(dataset), _READ_TWICE):
             if _digest(dataset, i) != digests[i]:
                 raise ConfigurationError(
-                    f"A sample of the retain set must be the same whenever it is read, found sample {i} to differ: it "
+                    f"A sample must be the same whenever it is read, found sample {i} to differ: it "
                     "draws from a random generator of its own. Pass `data_key`, a name for these data."
                 )
     return hashlib.sha256(b"".join(sorted(digests))).hexdigest()
@@ -110,7 +110,7 @@ def _feed(content: _Hash, value: Any, where: str) -> None:
             _feed(content, getattr(value, field.name), f"{where}, `{field.name}`")
     else:
         raise ConfigurationError(
-            f"A sample of the retain set must be made of tensors, arrays, images, numbers and texts, found "
+            f"A sample must be made of tensors, arrays, images, numbers and texts, found "
             f"{type(value).__name__} in {where}. Pass `data_key`, a name for these data."
         )
 

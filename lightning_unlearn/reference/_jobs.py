@@ -20,8 +20,9 @@ def job_of(prepared: Prepared, seed: int, folder: Path, threads: int, name: str 
         threads: of torch.
         name: of the job; `None` for that of its seed.
     """
-    stamp = Stamp(seed, prepared.config, prepared.data_sha256, prepared.samples)
-    return Job(stamp, folder, prepared.recipe, prepared.probes, threads, name or f"seed {seed}")
+    retain = prepared.retain
+    stamp = Stamp(seed, prepared.config, retain.digest, retain.samples)
+    return Job(stamp, folder, prepared.recipe, retain, threads, name or f"seed {seed}")
 
 
 def is_there(job: Job) -> bool:

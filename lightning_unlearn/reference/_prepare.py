@@ -17,13 +17,11 @@ from lightning_unlearn.data import UnlearningDataModule
 from lightning_unlearn.data._checks import check_sized
 from lightning_unlearn.errors import ConfigurationError
 from lightning_unlearn.reference._description import canonical, source_digests
-from lightning_unlearn.reference._digest import data_digest, probes, sample_digests
+from lightning_unlearn.reference._known import Known, known_of
 from lightning_unlearn.reference._recipe import Recipe
 from lightning_unlearn.reference._repeatable import fixed_streams
 from lightning_unlearn.reference._retain import RetainData, retain_loader
 from lightning_unlearn.reference._tame import tame
-
-_PROBES = 16  # samples by which a process knows the data again
 
 
 @dataclass(frozen=True)
@@ -33,18 +31,14 @@ class Prepared:
     Attributes:
         recipe: pickled.
         config: settings, as canonical JSON.
-        data_sha256: of the retain set.
-        samples: of the retain set.
-        probes: digests of some of them, by their indices.
+        retain: the retain set.
         left_out: class names of callbacks that do not take part.
         on_cpu: whether the Trainer computes there.
     """
 
     recipe: bytes
     config: str
-    data_sha256: str
-    samples: int
-    probes: tuple[tuple[int, str], ...]
+    retain: Known
     left_out: tuple[str, ...]
     on_cpu: bool
 
@@ -80,16 +74,10 @@ def prepare(recipe: Recipe, data_key: str | None) -> Prepared:
     dataset: Any = loader.dataset
     check_sized("the retain set", dataset)
     settings = {"settings": made.described(data), "sources": source_digests(type(module))}
-    if data_key is None:
-        digest, indices = data_digest(dataset), probes(len(dataset), _PROBES)
-    else:
-        digest, indices = _named(data_key, data, len(dataset)), []
     return Prepared(
         pickled,
         canonical(settings),
-        digest,
-        len(dataset),
-        tuple(zip(indices, sample_digests(dataset, indices), strict=True)),
+        known_of(dataset, None if data_key is None else _named(data_key, data, len(dataset))),
         tuple(left_out),
         trainer.strategy.root_device.type == "cpu",
     )

@@ -10,12 +10,12 @@ import lightning as L
 from rich.console import Console
 
 from lightning_unlearn._checks import positive_int
-from lightning_unlearn._files import prepare_folder
+from lightning_unlearn._files import alone_in, prepare_folder
 from lightning_unlearn.errors import UnlearningError
 from lightning_unlearn.processes import Rows, default_processes, run_all
 from lightning_unlearn.reference._checks import chosen_seeds
 from lightning_unlearn.reference._jobs import is_there, job_of
-from lightning_unlearn.reference._prepare import prepare
+from lightning_unlearn.reference._prepare import Prepared, prepare
 from lightning_unlearn.reference._recipe import Live, Recipe
 from lightning_unlearn.reference._train import Job
 
@@ -111,7 +111,18 @@ def run(
     if processes is not None:
         positive_int("processes", processes)
     folder = prepare_folder(output)
-    prepared = prepare(recipe, data_key)
+    with alone_in(folder):
+        return _trained(prepare(recipe, data_key), seeds, processes, threads, folder, console)
+
+
+def _trained(
+    prepared: Prepared,
+    seeds: Sequence[int],
+    processes: int | None,
+    threads: int,
+    folder: Path,
+    console: Console | None,
+) -> list[Path]:
     jobs = [job_of(prepared, seed, folder, threads) for seed in seeds]
     waiting = [job for job in jobs if not is_there(job)]
     console = console or Console(stderr=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import os
 import pickle
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -14,9 +14,9 @@ import lightning as L
 import torch
 
 from lightning_unlearn._files import atomically
-from lightning_unlearn.errors import ConfigurationError, UnlearningError
-from lightning_unlearn.reference._digest import sample_digests
+from lightning_unlearn.errors import UnlearningError
 from lightning_unlearn.reference._keeper import Keeper, Progress
+from lightning_unlearn.reference._known import Known
 from lightning_unlearn.reference._recipe import Recipe
 from lightning_unlearn.reference._repeatable import fixed_streams
 from lightning_unlearn.reference._retain import RetainData
@@ -32,7 +32,7 @@ class Job:
         stamp: what the reference is made of.
         folder: where it goes.
         recipe: pickled.
-        probes: digests of single samples by their indices, by which the data are known again; empty with `data_key`.
+        retain: the retain set, by which a process knows its own again.
         threads: of torch.
         name: in displays and messages.
     """
@@ -40,7 +40,7 @@ class Job:
     stamp: Stamp
     folder: Path
     recipe: bytes
-    probes: Sequence[tuple[int, str]]
+    retain: Known
     threads: int
     name: str
 
@@ -98,7 +98,7 @@ def train(job: Job, report: Callable[[Progress], None]) -> None:
     trainer.callbacks.append(keeper)  # type: ignore[attr-defined]
     data.trainer = trainer
     data.setup("fit")
-    check_samples(data.train_dataloader().dataset, job.probes, job.stamp.retain_samples)
+    job.retain.check(data.train_dataloader().dataset, "retain")
     L.seed_everything(seed, workers=True, verbose=False)
     module = recipe.module()
     trainer.fit(module, datamodule=data, ckpt_path=_interrupted(job.unfinished))
@@ -106,29 +106,6 @@ def train(job: Job, report: Callable[[Progress], None]) -> None:
     _check_result(module, trainer)
     _write(trainer, job, seconds)
     job.clean()
-
-
-def check_samples(dataset: Any, probes: Sequence[tuple[int, str]], count: int) -> None:
-    """See that a process has the same retain set as the one that has started it.
-
-    Args:
-        dataset: as this process has made it.
-        probes: digests of single samples by their indices; none where the data have a name.
-        count: number of samples.
-
-    Raises:
-        ConfigurationError: it is another one.
-    """
-    expected = [digest for _, digest in probes]
-    if probes and len(dataset) == count:
-        found = sample_digests(dataset, [index for index, _ in probes])
-    else:
-        found = []
-    if found != expected:
-        raise ConfigurationError(
-            "The retain set must be the same in every process, found another one. Make `data` a function of its "
-            "arguments alone, and the files it reads must not change."
-        )
 
 
 def _interrupted(path: Path) -> str | None:

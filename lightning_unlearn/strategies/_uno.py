@@ -25,8 +25,8 @@ class UNO(OrthogonalStrategy):
     the authors' own runs with the corrected code, UNO forgets as fast as plain retain fine-tuning; the numbers of their
     tables for MNIST and CelebA come from runs in which two weights were swapped, with a classifier's term at 1000 (see
     :class:`Guidance`) and no orthogonality. Both are reproduced in docs/results.md. To forget, `α` has to be
-    positive, as it is by default, best with a bounded objective; in a generator take :class:`GradientDifference` with
-    :class:`Redirect`, which does it in a few steps. Compare with :class:`FineTune` at equal steps.
+    positive, as it is by default, best with a bounded objective; in a generator take `GradientDifference(alpha=1.0)` with
+    :class:`Redirect`, its weights of the order of the loss, which does it in a few steps. Compare with :class:`FineTune` at equal steps.
 
     Reports `unlearn/grad_cosine`, `unlearn/conflict_rate` and `unlearn/squared_cosine`, all before the step.
 

@@ -20,7 +20,7 @@ class UNOS(OrthogonalStrategy):
     Args:
         weight: of the orthogonality, finite, at least 0; a fraction of the retain loss if `relative`, else in its units.
         relative: whether `weight` is relative to the retain loss.
-        alpha: weight of the forget objective in UNO's steps, finite, at least 0; 0 is the published method.
+        alpha: weight of the forget objective in UNO's steps, finite, at least 0; 0 is the published method. The default is that of :class:`UNO`.
         second_order: `"double_backward"` or `"finite_difference"`; see :class:`UNO`.
         objective: the forget side's loss, to be minimised; `None` is `Ascent()`.
         guidance: see :class:`Guidance`; `None` for none.

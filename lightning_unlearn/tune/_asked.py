@@ -7,7 +7,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
 from jsonargparse import Namespace
 
 from lightning_unlearn._checks import fraction, non_negative_int, positive_int
@@ -72,6 +71,7 @@ class Asked:
             "space": [asdict(parameter) for parameter in self.parameters],
             "retain_floor": self.retain_floor,
             "search_seed": self.seed,
+            "at_once": self.at_once,
             "seeds": asdict(self.comparison.seeds),
             "predict": self.comparison.predict,
         }
@@ -125,28 +125,8 @@ def _entry(strategy: Any, settings: Any) -> dict[str, Any]:
     # from a command line, what stands below `strategy` are its arguments, with or without `init_args` between them
     return {
         "strategy": {"class_path": path_of(cls), "init_args": {**arguments, **given}},
-        "settings": _nested(settings or {}),
+        "settings": dict(settings or {}),
     }
-
-
-def _nested(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """With `monitor.every_n_steps`, as a command line has it, in its section.
-
-    Example:
-        >>> _nested({"monitor.every_n_steps": 4, "monitor": {"retain_goal": "0.5"}})  # what jsonargparse makes of two options
-        {'monitor': {'every_n_steps': 4, 'retain_goal': 0.5}}
-    """
-    found: dict[str, Any] = {}
-    for name, value in settings.items():
-        *sections, last = name.split(".")
-        place = found
-        for section in sections:
-            place = place.setdefault(section, {})
-        if isinstance(value, Mapping):
-            place.setdefault(last, {}).update(_nested(value))
-        else:
-            place[last] = yaml.safe_load(value) if isinstance(value, str) else value
-    return found
 
 
 def _space(given: Any, subject: Subject) -> Space:
@@ -159,4 +139,9 @@ def _space(given: Any, subject: Subject) -> Space:
     lr = value_of(subject.complete({}), _LR)
     if not isinstance(lr, float | int) or not lr > 0:  # a module that says otherwise how fast it learns
         space.pop(_LR, None)
+    if not space:
+        raise ConfigurationError(
+            f"The search space must name at least one thing to vary, found nothing: that of {cls.__name__} is the learning rate, "
+            "and the module has no argument `lr` above 0. Pass `--space`, a file of what is varied."
+        )
     return space

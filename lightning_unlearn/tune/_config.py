@@ -7,7 +7,9 @@ from typing import Any
 
 from typing_extensions import override
 
+from lightning_unlearn.compare._comparison import plain
 from lightning_unlearn.compare._config import ModelsCLI
+from lightning_unlearn.tune._options import with_settings, without_settings
 
 ABOUT = (
     "Search for the arguments with which a strategy comes closest to retraining, or to what held-out data say, while the retain "
@@ -24,6 +26,13 @@ class TuneCLI(ModelsCLI):
 
     def __init__(self, args: list[str] | dict[str, Any]) -> None:
         super().__init__(args, prog="lightning-unlearn tune", description=ABOUT)
+
+    @override
+    def parse_arguments(self, parser: Any, args: Any) -> None:
+        args, options = without_settings(args) if isinstance(args, list) else (args, {})
+        super().parse_arguments(parser, args)
+        if options:
+            self.config["settings"] = with_settings(plain(self.config["settings"]) or {}, options)
 
     @override
     def add_arguments_to_parser(self, parser: Any) -> None:

@@ -81,6 +81,11 @@ def baseline_of(
     )
 
 
+def failed(number: int, values: Mapping[str, Any], error: str) -> Trial:
+    """A trial without numbers, and why there are none."""
+    return Trial(number, values, None, WORST, {}, (), None, error)
+
+
 def trial_of(
     number: int,
     values: Mapping[str, Any],
@@ -102,9 +107,9 @@ def trial_of(
         distance: of a model.
         retain_floor: share of the original's retain accuracy that must be left, in [0, 1].
     """
-    failed = [cell["error"] for cell in cells if cell["error"] is not None]
-    if failed:
-        return Trial(number, values, None, WORST, {}, (), None, failed[0])
+    errors = [cell["error"] for cell in cells if cell["error"] is not None]
+    if errors:
+        return failed(number, values, errors[0])
     by_original: dict[int, list[float]] = {seed: [] for seed in originals}
     violation, numbers = 0.0, []
     for cell in cells:

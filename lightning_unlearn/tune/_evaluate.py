@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from lightning_unlearn.compare._cell import versions
-from lightning_unlearn.compare._job import CellJob
+from lightning_unlearn.compare._job import NOT_WRITTEN, CellJob
+from lightning_unlearn.errors import UnlearningError
 from lightning_unlearn.processes import Pool, Watcher
 
 
@@ -23,12 +24,19 @@ class Evaluator:
         self._pool, self._watcher = pool, watcher
 
     def __call__(self, jobs: Sequence[CellJob]) -> list[Mapping[str, Any]]:
-        """The cells, in the order of the jobs; one that failed has an `error`."""
+        """The cells, in the order of the jobs; one that failed has an `error`.
+
+        Raises:
+            UnlearningError: one could not be written, of which the strategy is not guilty.
+        """
         there = {job.name: cell for job in jobs if (cell := read_cell(job)) is not None}
         for job in jobs:
             if job.name in there:
                 self._watcher.ended(job, None)
         failures = self._pool.run([job for job in jobs if job.name not in there], self._watcher)
+        for failure in failures.values():
+            if failure.startswith(NOT_WRITTEN):
+                raise UnlearningError(failure)
         return [there.get(job.name) or _made(job, failures) for job in jobs]
 
 

@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 
-from lightning_unlearn._files import prepare_folder
+from lightning_unlearn._files import alone_in, prepare_folder
 from lightning_unlearn.compare._cell import versions
 from lightning_unlearn.compare._ground import grounds_of
 from lightning_unlearn.compare._job import CellJob
 from lightning_unlearn.compare._models import train_missing, untrained
 from lightning_unlearn.compare._run import left_out
-from lightning_unlearn.errors import UnlearningError
+from lightning_unlearn.errors import ConfigurationError, UnlearningError
 from lightning_unlearn.processes import Overview, Pool, default_processes
-from lightning_unlearn.rendering import slug
+from lightning_unlearn.rendering import slug, to_plain
 from lightning_unlearn.tune._asked import Asked
-from lightning_unlearn.tune._distance import trial_of
+from lightning_unlearn.tune._distance import failed, trial_of
 from lightning_unlearn.tune._evaluate import Evaluator
 from lightning_unlearn.tune._parameters import inside
 from lightning_unlearn.tune._propose import propose
@@ -45,10 +45,15 @@ def run(asked: Asked, messages: Console) -> tuple[Search, Path]:
         UnlearningError: a model could not be trained or measured, or a file not be written.
     """
     output = prepare_folder(asked.comparison.output)
+    with alone_in(output):
+        return _searched(asked, output, messages)
+
+
+def _searched(asked: Asked, output: Path, messages: Console) -> tuple[Search, Path]:
     models, cells = prepare_folder(output / "models"), prepare_folder(output / "cells")
     [ground] = grounds_of(asked.comparison, models)
     work = Work(ground, cells)
-    about = json.loads(json.dumps({**asked.to_plain(), "digests": work.digests, "versions": versions()}))
+    about = to_plain({**asked.to_plain(), "digests": work.digests, "versions": versions()}, Any, "search")
     folder = prepare_folder(output / slug(f"{asked.strategy} {asked.request}"))
     before = read_search(folder, about)
     trials = [] if before is None else list(before.trials)
@@ -74,36 +79,46 @@ def run(asked: Asked, messages: Console) -> tuple[Search, Path]:
             standard = standard_of(work, evaluate)
             search = Search(about, standard.baseline, inside(asked.parameters, asked.defaults), trials)
             while len(search.trials) < asked.trials:
-                search = replace(
-                    search, trials=[*search.trials, *_tried(asked, work, standard, evaluate, search)]
-                )
+                lot = _tried(asked, work, standard, evaluate, search.trials)
+                search = replace(search, trials=[*search.trials, *lot])
                 write_search(folder, search)
     return search, folder
 
 
 def _tried(
-    asked: Asked, work: Work, standard: Standard, evaluate: Evaluator, search: Search
+    asked: Asked, work: Work, standard: Standard, evaluate: Evaluator, trials: Sequence[Trial]
 ) -> Sequence[Trial]:
-    """The next trials that do not know of one another."""
-    numbers = range(len(search.trials), min(len(search.trials) + asked.at_once, asked.trials))
-    chosen = list[Mapping[str, Any]]()
+    """The next trials that do not know of one another; of a lot that was cut, those that are left."""
+    first = len(trials) - len(trials) % asked.at_once
+    numbers = range(len(trials), min(first + asked.at_once, asked.trials))
+    chosen = [trial.values for trial in trials[first:]]
+    jobs, refused = dict[int, list[CellJob]](), dict[int, str]()
     for number in numbers:
-        chosen.append(_values(asked, search.trials, chosen, number))
-    jobs = list[CellJob]()
-    for number, values in zip(numbers, chosen, strict=True):
-        [entry] = asked.subject.with_values({} if number == 0 else values).entries
-        jobs += work.trial(number, entry)
-    cells, each = evaluate(jobs), len(jobs) // len(numbers)
-    lots = [cells[n : n + each] for n in range(0, len(cells), each)]
-    return [
-        trial_of(number, values, lot, standard.originals, standard.distance, asked.retain_floor)
-        for number, values, lot in zip(numbers, chosen, lots, strict=True)
-    ]
+        values = _values(asked, trials[:first], chosen, number)
+        chosen.append(values)
+        try:
+            [entry] = asked.subject.with_values({} if number == 0 else values).entries
+        except ConfigurationError as error:  # of values that do not go together
+            refused[number] = str(error)
+        else:
+            jobs[number] = work.trial(number, entry)
+    cells = iter(evaluate([job for of_trial in jobs.values() for job in of_trial]))
+    made = []
+    for number in numbers:
+        values = chosen[number - first]
+        if number in refused:
+            made.append(failed(number, values, refused[number]))
+        else:
+            lot = list(islice(cells, len(jobs[number])))
+            made.append(
+                trial_of(number, values, lot, standard.originals, standard.distance, asked.retain_floor)
+            )
+    return made
 
 
 def _values(
     asked: Asked, trials: Sequence[Trial], waiting: Sequence[Mapping[str, Any]], number: int
-) -> dict[str, Any]:
+) -> Mapping[str, Any]:
     if number == 0:
         return asked.defaults
     known = [trial for trial in trials if inside(asked.parameters, trial.values)]

@@ -76,6 +76,13 @@ class Tiny(L.LightningModule):
         return torch.optim.SGD(self.parameters(), self.lr)
 
 
+class Still(Tiny):
+    """Has a step size of its own."""
+
+    def __init__(self):
+        super().__init__()
+
+
 class Batches(L.LightningDataModule):
     """A data module of one's own, whose split is drawn in `setup`."""
 
@@ -153,3 +160,26 @@ class Picky(Tiny):
         super().__init__(lr)
         if lr <= 0:
             raise ConfigurationError(f"`lr` must be a number above 0, found {lr}.")
+
+
+class Bounded(FineTune):
+    """Has an argument that may be infinite."""
+
+    def __init__(self, most: float = float("inf")):
+        super().__init__()
+        self.most = most
+
+
+class Between(GradientDifference):
+    """Has two arguments that must go together."""
+
+    def __init__(self, low: float = 0.1, high: float = 0.9):
+        super().__init__()
+        if low >= high:
+            raise ConfigurationError(f"`low` must be below `high`, found {low} and {high}.")
+        self.low, self.high = low, high
+
+
+def predict(module, batch):
+    inputs, labels = batch
+    return module(inputs), labels

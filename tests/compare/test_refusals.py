@@ -97,6 +97,9 @@ REFUSED = [
     ({"original": ["none.pt"], "original_seeds": None}, "`original` must be a file with weights, found none.pt"),
     ({"original": ["other.pt"], "original_seeds": None}, "`original` must hold the weights of Tiny, found"),
     ({"original": ["other.pt"], "original_seeds": 2}, "`original_seeds` must be left out where `original` names models"),
+    # what an original has never seen
+    ({"requests": [REQUEST | {"forget": {"forget": {"class_path": f"{PATH}.Samples"}}}]}, "The forget set of the request 'the last "
+     "class' must be part of the training data where originals are trained, found a data set of its own"),
 ]  # fmt: skip
 
 

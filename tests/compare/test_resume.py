@@ -4,11 +4,15 @@ import errno
 import json
 
 import pytest
+import torch
 from rich.console import Console
 
-from lightning_unlearn import UnlearningError
-from lightning_unlearn.compare import _cell, _run
+from lightning_unlearn import ConfigurationError, UnlearningError
+from lightning_unlearn._files import alone_in
+from lightning_unlearn.compare import _cell, _run, _sources
+from tests.compare import _modules
 from tests.compare._cells import numbers
+from tests.compare._modules import CONFIG, Tiny
 
 FAILING = "tests.compare._modules"
 OURS = ("GradientDifference", 1, 1, None)
@@ -88,6 +92,59 @@ def test_cells_of_another_version_are_counted_and_made_again(run, done, files, s
     assert len({json.dumps(cell["versions"]) for cell in cells.values()}) == 1
 
 
+# ---- what a cell depends on --------------------------------------------------------------------------------------
+def request(**forget):
+    return [CONFIG["requests"][0] | {"forget": forget}]
+
+
+def samples(seed):
+    return {"class_path": f"{FAILING}.Samples", "init_args": {"count": 9, "seed": seed}}
+
+
+def test_a_cell_depends_on_the_forget_set(run, done, tmp_path):
+    """Everything else, retain and test data too, is the same."""
+    torch.save(Tiny().state_dict(), tmp_path / "given.pt")
+    given = {"original": str(tmp_path / "given.pt"), "original_seeds": None}
+    first = run(requests=request(forget=samples(7)), **given)
+    done.clear()
+    other = run(requests=request(forget=samples(8)), **given)
+    assert not set(map(key_of, first.values())) & set(map(key_of, other.values()))
+    assert sorted(name.split(", ")[1].split(" (")[0] for name in done) == sorted(entry for entry, *_ in other)
+    named = [run(requests=request(forget=samples(n)), data_key="mine", **given) for n in (7, 8)]
+    assert not set(map(key_of, named[0].values())) & set(map(key_of, named[1].values()))
+
+
+def key_of(cell):
+    return cell["key"]
+
+
+def test_a_cell_depends_on_the_source_of_predict_and_of_the_data_module(run, done, monkeypatch):
+    """The name of either stays as it is."""
+    predict = {"predict": f"{FAILING}.predict"}
+    source = _sources.inspect.getsource
+    for own, what in [
+        (predict, _modules.predict),
+        ({"data": {"class_path": f"{FAILING}.Batches"}}, _modules.Batches),
+    ]:
+        first = run(**own)
+        done.clear()
+        assert run(**own) == first
+        assert done == []
+        with monkeypatch.context() as patch:
+            patch.setattr("inspect.getsource", lambda x, what=what: source(x) + " # edited" * (x is what))
+            again = run(**own)
+        assert not set(map(key_of, first.values())) & set(map(key_of, again.values()))
+
+
+def test_two_runs_in_one_folder_are_refused(run, done, tmp_path):
+    (tmp_path / "out").mkdir()
+    with alone_in(tmp_path / "out"), pytest.raises(ConfigurationError, match="must not be in use"):
+        run()
+    assert done == []
+    run()
+    assert done
+
+
 # ---- failures ----------------------------------------------------------------------------------------------------
 def test_a_cell_that_raises_or_is_ruined_is_reported_and_the_rest_goes_on(run, done, files, tmp_path):
     entries = [{"strategy": f"{FAILING}.Raises"}, {"strategy": f"{FAILING}.Ruins"}, {"strategy": "FineTune"}]
@@ -151,4 +208,13 @@ def test_a_list_that_cannot_be_written_stops_before_anything_is_trained(run, don
     monkeypatch.setattr(_run, "atomically", full)
     with pytest.raises(UnlearningError, match=r"The list of cells could not be written .*No space left"):
         run()
+    assert done == []
+
+
+def test_an_argument_may_be_infinite(run, done, files):
+    cells = run([{"strategy": f"{FAILING}.Bounded"}])
+    assert {cell["error"] for cell in cells.values()} == {None}
+    assert cells["Bounded", 1, 1, None]["strategy"]["init_args"] == {"most": "inf"}
+    done.clear()
+    assert run([{"strategy": f"{FAILING}.Bounded"}]) == cells
     assert done == []

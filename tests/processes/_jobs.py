@@ -45,6 +45,15 @@ class Killed(Writes):
         os.kill(os.getpid(), signal.SIGKILL)
 
 
+class KilledOnce(Writes):
+    def run(self, report):
+        before = self.folder / "before"
+        if not before.exists():
+            before.touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+        super().run(report)
+
+
 class Raises(Writes):
     def run(self, report):
         raise RuntimeError("of the user")

@@ -7,7 +7,7 @@ import pytest
 from lightning_unlearn.processes import run_all
 from lightning_unlearn.processes._process import Process
 from tests._processes import alive
-from tests.processes._jobs import Killed, Raises, Refuses, Unreadable, Waits, Writes
+from tests.processes._jobs import Killed, KilledOnce, Raises, Refuses, Unreadable, Waits, Writes
 
 pytestmark = pytest.mark.slow  # each process imports torch
 
@@ -54,15 +54,21 @@ def test_who_dies_or_fails_takes_no_other_job_along(make):
     seen = Seen()
     jobs = [first, killed, second, raises, third, refused, unreadable]
     failures = run_all(jobs, 1, seen, reuse=True)
-    assert list(failures) == ["killed", "raises", "refused", "unreadable"]
+    assert list(failures) == ["raises", "refused", "unreadable", "killed"]
     assert failures["killed"] == (
-        "The process ended by itself, exit code -9 (-9: killed, often for memory).\nthe last words"
+        "The process ended by itself, twice, exit code -9 (-9: killed, often for memory).\nthe last words"
     )
     assert failures["raises"].endswith('raise RuntimeError("of the user")\nRuntimeError: of the user')
     assert failures["refused"] == "It cannot be done."
     assert "ValueError: invalid literal" in failures["unreadable"]
     assert len(set(pids([first, second, third]))) == 3, "a process that failed is not asked again"
-    assert [name for name, _ in seen.ends] == [job.name for job in jobs]
+    assert [name for name, _ in seen.ends] == [*(job.name for job in jobs if job is not killed), "killed"]
+
+
+def test_a_job_whose_process_is_killed_is_begun_once_more(make):
+    jobs, seen = [*make(KilledOnce, "once"), *make(Writes, "other")], Seen()
+    assert run_all(jobs, 1, seen, reuse=True) == {}
+    assert seen.ends == [("other", None), ("once", None)]
 
 
 def test_a_job_given_to_a_process_that_is_dead_goes_to_another_one(make, monkeypatch):

@@ -99,7 +99,7 @@ class Restless:
     [
         (
             Restless(),
-            "A sample of the retain set must be the same whenever it is read, found sample 0 to differ",
+            "A sample must be the same whenever it is read, found sample 0 to differ",
         ),
         ([{"a": [object()]}], "found object in sample 0, key 'a'. Pass `data_key`"),
         ([torch.zeros(2).to_sparse()], "found Tensor in sample 0"),

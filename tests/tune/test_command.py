@@ -7,11 +7,13 @@ from pathlib import Path
 import pytest
 import yaml
 
+from lightning_unlearn import ConfigurationError
 from lightning_unlearn.cli import main
 from lightning_unlearn.compare._tasks import TASKS, task_arguments
 from lightning_unlearn.tune import _command
 from lightning_unlearn.tune._asked import asked_of
 from lightning_unlearn.tune._config import TuneCLI
+from lightning_unlearn.tune._options import with_settings, without_settings
 from lightning_unlearn.tune._tasks import search_arguments
 from tests.compare._modules import CONFIG
 from tests.tune._searches import NOTHING, SEARCH
@@ -64,8 +66,43 @@ def test_how_a_strategy_is_named(path):
     assert own.defaults["model.lr"] == 0.5
     deep = asked("--strategy", "GradientDifference", "--settings.monitor.every_n_steps", "2")
     assert deep.comparison.requests[0].entries[0].settings.monitor == {"every_n_steps": 2}
+    both = asked(
+        "--strategy=GradientDifference",
+        *(
+            "--settings.monitor.every_n_steps",
+            "2",
+            "--settings.monitor.retain_goal=0.5",
+            "--settings.model.lr=1e-3",
+        ),
+    )
+    settings = both.comparison.requests[0].entries[0].settings
+    assert settings.monitor == {"every_n_steps": 2, "retain_goal": 0.5}
+    assert settings.model == {"lr": 0.001}
     lr = next(p for p in own.parameters if p.name == "model.lr")
     assert (lr.low, lr.high) == pytest.approx((0.05, 1.5))
+
+
+def test_a_space_in_which_nothing_is_left_is_refused(config):
+    """That of `FineTune` is the learning rate, and this module has none."""
+    request = CONFIG["requests"][0] | {"settings": {"max_steps": 4}}
+    model = {"class_path": "tests.compare._modules.Still"}
+    own = config(strategy="FineTune", space=None, model=model, requests=[request])
+    with pytest.raises(
+        ConfigurationError, match=r"must name at least one thing to vary, found nothing: .* `--space`"
+    ):
+        asked_of(TuneCLI(own).config)
+
+
+def test_texts_of_a_file_stay_texts(config):
+    """They are no command line, of which everything is text."""
+    options = without_settings(["--settings.model.lr=0.5", "--settings.model.name=no"])[1]
+    assert options == {"model.lr": 0.5, "model.name": False}
+    given = {"model": {"name": "no", "number": "01"}, "monitor": None}
+    changed = with_settings(given, {"model.lr": 0.5, "monitor.every_n_steps": 4})
+    assert changed == {"model": {"name": "no", "number": "01", "lr": 0.5}, "monitor": {"every_n_steps": 4}}
+    assert given["model"] == {"name": "no", "number": "01"}
+    entry = asked_of(TuneCLI(config(settings={"monitor": {"target": None}})).config).subject.entry
+    assert entry["settings"] == {"monitor": {"target": None}}
 
 
 @pytest.mark.parametrize("task", TASKS)
@@ -94,6 +131,9 @@ def test_what_is_refused(path, done):
     assert "`strategy` must be a class, found none" in refused(f"--config={path}")
     assert "found `alhpa`. Did you mean `alpha`" in refused(
         f"--config={path}", "--strategy=GradientDifference", "--space.alhpa={low: 1, high: 2}"
+    )
+    assert "`--settings.max_steps` must have a value" in refused(
+        f"--config={path}", "--strategy=GradientDifference", "--settings.max_steps"
     )
     assert "`data_dir` must" in refused("--task=mnist", "--strategy=SFRon").replace("--", "")
     assert done == []

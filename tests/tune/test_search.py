@@ -5,6 +5,7 @@ import json
 import pytest
 
 from lightning_unlearn import ConfigurationError, UnlearningError
+from lightning_unlearn.compare import _cell
 from lightning_unlearn.tune import _run
 from lightning_unlearn.tune._trial import WORST
 from tests.tune.conftest import SPACE
@@ -99,6 +100,41 @@ def test_trials_at_once_are_made_in_one_lot(search, done, monkeypatch):
     assert asked_with == [(1, 0, 1), (2, 0, 2), (3, 3, 0)]
 
 
+def test_a_lot_that_was_cut_goes_on_as_it_would_have(search, done, tmp_path):
+    """More trials than the sampler draws at random, 13 of them first: the fourteenth is the second of its lot of three."""
+    space = {"alpha": {"low": 0.01, "high": 1.0, "log": True}}
+    whole, _ = search(space=space, trials=16, at_once=3, output=str(tmp_path / "whole"))
+    search(space=space, trials=13, at_once=3)
+    found, _ = search(space=space, trials=16, at_once=3)
+    assert plain(found) == plain(whole)
+
+
+def test_values_that_are_refused_together_are_a_failed_trial(search, done):
+    space = {"low": {"low": 0.1, "high": 0.45}, "high": {"low": 0.15, "high": 0.9}}
+    found, _ = search(strategy="tests.compare._modules.Between", space=space, trials=12)
+    errors = [trial.error for trial in found.trials if trial.error is not None]
+    assert errors
+    assert len(errors) < 12
+    assert all("`low` must be below `high`, found" in error for error in errors)
+
+
+def test_a_disk_that_is_full_for_a_moment_is_not_the_fault_of_a_trial(search, done, monkeypatch):
+    atomically, names = _cell.atomically, []
+
+    def full(path):
+        if "trial-1" in path.name and not names:
+            names.append(path.name)
+            raise OSError(28, "No space left on device")
+        return atomically(path)
+
+    monkeypatch.setattr(_cell, "atomically", full)
+    with pytest.raises(UnlearningError, match=r"could not be written.*No space left"):
+        search(trials=3)
+    found, _ = search(trials=3)
+    assert names
+    assert all(trial.error is None for trial in found.trials)
+
+
 def test_without_references_held_out_data_are_the_standard(search, done):
     found, _ = search(reference_seeds=0, trials=2)
     assert found.baseline.against == "held-out data"
@@ -137,7 +173,7 @@ def test_weights_that_are_ruined_are_a_failure(search, done):
     assert "must be finite" in found.trials[0].error
 
 
-def test_who_loses_the_retain_accuracy_is_not_chosen(search, done):
+def test_who_loses_the_retain_accuracy_violates_the_floor_by_as_much(search, done):
     space = {"model.lr": {"low": 20.0, "high": 40.0}}  # steps so long that all is lost
     trainer = {"max_epochs": 20, "accelerator": "cpu", "log_every_n_steps": 1}
     found, _ = search(strategy="FineTune", space=space, retain_floor=1.0, trainer=trainer)
@@ -154,7 +190,7 @@ def test_a_folder_with_another_search_is_refused(search, done):
     model = {"class_path": "tests.compare._modules.Tiny", "init_args": {"lr": 0.3}}
     wider = {**SPACE, "alpha": {"low": 0.01, "high": 2.0, "log": True}}
     for changes, said in [
-        ({"space": wider}, "`space` .*0.01, .high.: 2.0"),
+        ({"space": wider}, "`space` .*.high.: 1.0.* instead of .*.high.: 2.0"),
         ({"search_seed": 5}, "`search_seed` 0 instead of 5"),
         ({"retain_floor": 0.5}, "`retain_floor` 0.0 instead of 0.5"),
         ({"strategy": "GradientDifference(alpha=0.2)"}, "`entry` .* instead of .*0.2"),
