@@ -142,7 +142,7 @@ def test_other_options_are_told(tmp_path):
 
 
 def test_other_data_are_told(tmp_path):
-    path = interrupted(tmp_path)
+    path = interrupted(tmp_path, alpha=1.0)
 
     def halved():
         return UnlearningDataModule(law.Drawing(20, 1), forget=law.Drawing(12, 2), batch_size=2)
@@ -154,4 +154,4 @@ def test_other_data_are_told(tmp_path):
 
 
 def test_control_the_same_again_is_not_warned_of(tmp_path):
-    law.run(GradientSurgery(alpha=1.0), ckpt_path=interrupted(tmp_path))  # a warning is an error
+    law.run(GradientSurgery(alpha=1.0), ckpt_path=interrupted(tmp_path, alpha=1.0))  # a warning is an error
