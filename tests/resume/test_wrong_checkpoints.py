@@ -18,6 +18,8 @@ from tests.strategies._modules import Net
 REMEDY = (
     r"`ckpt_path` must be a checkpoint of an interrupted run with GradientSurgery.*`load_from_checkpoint`"
 )
+# Lightning, once in a process: whoever comes first would fail
+pytestmark = pytest.mark.filterwarnings("ignore:You have overridden `on_after_batch_transfer`")
 foreign = pytest.mark.filterwarnings("ignore:Be aware that when using `ckpt_path`")
 
 
