@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from lightning.pytorch.cli import LightningCLI
+from lightning.pytorch.utilities.rank_zero import rank_zero_info
 from typing_extensions import override
 
 from lightning_unlearn import UnlearningStrategy
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
     from lightning_unlearn.demo import Task
 
+_CHOSEN_BY_LIGHTNING = ("best", "last", "hpc", "registry")
 _MISSING = "`lightning-unlearn` needs the extra `cli`, found it not installed. Run `pip install 'lightning-unlearn[cli]'`."
 
 
@@ -51,14 +53,29 @@ class UnlearnCLI(LightningCLI):
         """LightningCLI calls this between instantiation and `Trainer.fit`, and its likes before the others."""
         config = self.config[self.subcommand]
         self._expected = expected_of(config.expected)
+        resumed = config.get("ckpt_path")
+        if resumed is not None and not _is_there(str(resumed)):
+            raise ConfigurationError(
+                f"`--ckpt_path` must be the checkpoint of an interrupted run, found none at {resumed}. To start from a trained model, "
+                "pass `--original`."
+            )
         if config.original is not None:
             load_weights(self.model, config.original)
+        elif resumed is None:
+            rank_zero_info(
+                f"Without `--original`, {type(self.model).__name__} has the weights that its class gives it."
+            )
 
     before_validate = before_test = before_predict = before_fit
 
     def after_fit(self) -> None:
         """LightningCLI calls this after `Trainer.fit`."""
         compare(self._expected, self.trainer)
+
+
+def _is_there(checkpoint: str) -> bool:
+    """Or somebody else will say: of a name that Lightning resolves, of a file elsewhere."""
+    return checkpoint in _CHOSEN_BY_LIGHTNING or "://" in checkpoint or Path(checkpoint).exists()
 
 
 def load_weights(module: torch.nn.Module, path: Path) -> None:
@@ -190,10 +207,13 @@ def main(arguments: list[str] | None = None) -> None:
                 args=arguments,
                 save_config_kwargs={"overwrite": True},
                 parser_kwargs={
-                    "description": "LightningCLI; see also `lightning-unlearn demo --help`, and `audit`, `reference` and "
-                    "`compare` in place of `demo`."
+                    "description": "LightningCLI; see also `lightning-unlearn demo --help`, and `audit`, `reference`, "
+                    "`compare` and `tune` in place of `demo`."
                 },
             )
+    except KeyboardInterrupt:
+        print("Interrupted.", file=sys.stderr)
+        sys.exit(130)
     except (UnlearningError, ValueError) as error:
         reason: BaseException | None = error
         while not isinstance(reason, UnlearningError):  # jsonargparse wraps what a constructor raises

@@ -119,6 +119,7 @@ class ForgettingMonitor(pl.Callback):
                     "The module must give finite predictions on the retain set before the first step, found NaN or "
                     "inf. Check the weights that were loaded."
                 )
+            self._check_trained(original)
         elif self.retain_floor and "unlearn/retain_accuracy" in self.history[-1]:
             self._keep_best(pl_module, self.history[-1])  # resumed: the guard needs weights to go back to
 
@@ -147,12 +148,22 @@ class ForgettingMonitor(pl.Callback):
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         if trainer.global_step == 0:  # an edit takes no step
             self._decide(trainer, self._evaluate(trainer, pl_module))
-        target = self._target_of(self.history[-1])
-        if self.stopped is None and target is not None:
+        last = self.history[-1]
+        target = self._target_of(last)
+        if self.stopped is not None or target is None:
+            return
+        forget = last["unlearn/forget_accuracy"]
+        if forget > target:
             rank_zero_info(
-                f"The run is over and forgetting has not reached its target: forget accuracy is "
-                f"{self.history[-1]['unlearn/forget_accuracy']:.1%}, the target {target:.1%}. Take more steps, a larger "
-                "learning rate, a larger weight of the forget side, or another objective."
+                f"The run is over and forgetting has not reached its target: forget accuracy is {forget:.1%}, the target "
+                f"{target:.1%}. Take more steps, a larger learning rate, a larger weight of the forget side, or another objective."
+            )
+        else:
+            rank_zero_info(
+                f"The run is over, and forgetting has cost too much: forget accuracy is {forget:.1%}, the target {target:.1%}, but "
+                f"retain accuracy {last.get('unlearn/retain_accuracy', 0.0):.1%}, below `retain_goal` {self.retain_goal:g} times the "
+                f"original {self._original_retain():.1%}. Lower the learning rate or the weight of the forget side, or take more "
+                "steps for the rest to recover."
             )
 
     @override
@@ -186,6 +197,15 @@ class ForgettingMonitor(pl.Callback):
         if self.retain_floor and "unlearn/retain_accuracy" in row and self._is_best(row):
             self._keep_best(module, row)
         return row
+
+    def _check_trained(self, original: dict[str, float]) -> None:
+        """A model without its trained weights has mostly none of a class right."""
+        target = None if self.target == "holdout" and not self._is_class else self._target_of(original)
+        if target is not None and original["unlearn/forget_accuracy"] <= target:
+            rank_zero_warn(
+                f"Before the first step, forget accuracy is {original['unlearn/forget_accuracy']:.1%}, at its target {target:.1%}"
+                f" already: is this the trained model? Load its weights, by `load_from_checkpoint` or `--original`."
+            )
 
     def _keep_best(self, module: pl.LightningModule, row: dict[str, float]) -> None:
         tensors = dict(module.named_parameters()) | dict(module.named_buffers())

@@ -13,7 +13,8 @@ from lightning_unlearn.errors import ConfigurationError
 
 Predict: TypeAlias = Callable[[nn.Module, Any], tuple[Tensor, Tensor]]
 _REMEDY = (
-    "Pass `predict=`, a function of (module, batch) that returns logits and labels; for a model that has none, such as a "
+    "Pass `predict=` to the objective, strategy or monitor that asks, such as `Bounded(predict=f)` or `SFRon(predict=f)`: a "
+    "function of (module, batch) that returns logits and labels; for a model that has none, such as a "
     "generator, leave out what asks for them, or take another objective, such as `Ascent()`."
 )
 

@@ -20,6 +20,7 @@ from lightning_unlearn.audit._loggers import log_figures
 from lightning_unlearn.audit._models import Models, load_models
 from lightning_unlearn.audit._report import AuditReport
 from lightning_unlearn.audit._sides import Data, loaders_of, use_hooks_of
+from lightning_unlearn.audit._stamps import check_stamps
 from lightning_unlearn.audit._write import check_writable, write
 from lightning_unlearn.errors import ConfigurationError
 
@@ -59,6 +60,8 @@ class Frame:
         self._start = time.perf_counter()
         self.loaders: dict[str, DataLoader[Any]] = loaders_of(data, batch_size)
         self.models = load_models(module, original, unlearned, references)
+        retain: Any = self.loaders["retain"].dataset
+        check_stamps(references, len(retain))
         use_hooks_of(data, self.models.modules.values())
         self.device = _device(accelerator)
         self.folder = None if output is None else Path(output)

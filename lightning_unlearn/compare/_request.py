@@ -12,6 +12,7 @@ from lightning_unlearn.compare._names import check_names
 from lightning_unlearn.compare._settings import Settings, settings_of
 from lightning_unlearn.compare._spoken import spoken
 from lightning_unlearn.errors import ConfigurationError
+from lightning_unlearn.predictions import Predict
 from lightning_unlearn.strategies import UnlearningStrategy
 
 FORGET = ("forget", "forget_class", "forget_fraction", "seed")  # arguments of an `UnlearningDataModule`
@@ -31,11 +32,19 @@ class Strategy:
     class_path: str
     init_args: Mapping[str, Any]
 
-    def made(self, seed: int) -> UnlearningStrategy:
-        """A new one, for an unlearning with this seed."""
+    def made(self, seed: int, predict: Predict | None = None) -> UnlearningStrategy:
+        """A new one.
+
+        Args:
+            seed: of the unlearning.
+            predict: for the strategy and its objective, where they have such an argument and were not given another.
+        """
         cls = class_of(self.class_path, UnlearningStrategy, "`strategy`")
         own = {"seed": seed} if "seed" in completed(cls, self.init_args, "`strategy`") else {}
         strategy: UnlearningStrategy = constructed(cls, {**own, **self.init_args})
+        for part in (strategy, getattr(strategy, "objective", None)):
+            if predict is not None and getattr(part, "predict", predict) is None:
+                part.predict = predict  # type: ignore[union-attr]  # it has one, and `None` has not
         return strategy
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import inspect
+from pydoc import ErrorDuringImport, locate
 from typing import Any
 
 from lightning_unlearn.errors import ConfigurationError
@@ -12,7 +14,8 @@ def spoken(text: str) -> dict[str, Any]:
     """`class_path` and `init_args` of a class name, or of a call with keyword arguments; nothing is run.
 
     Args:
-        text: such as `SFRon`, `SFRon(alpha=2)` or `GradientSurgery(objective=Bounded(offset=0.01))`.
+        text: such as `SFRon`, `SFRon(alpha=2)`, `SFRon(predict=my_module.predict)` or
+            `GradientSurgery(objective=Bounded(offset=0.01))`.
 
     Raises:
         ConfigurationError: it is something else.
@@ -50,6 +53,15 @@ def _path(node: ast.expr) -> str:
 
 
 def _value(node: ast.expr) -> Any:
+    if isinstance(node, ast.Attribute) and inspect.isroutine(_found(_path(node))):
+        return _path(node)
     if isinstance(node, ast.Call | ast.Name | ast.Attribute):
         return _class(node)
     return ast.literal_eval(node)
+
+
+def _found(path: str) -> object:
+    try:
+        return locate(path)
+    except ErrorDuringImport:
+        return None

@@ -90,7 +90,7 @@ def unlearn(
         strategy: how.
         settings: steps and monitor.
         seed: of all random streams.
-        predict: for the monitor.
+        predict: for the monitor, the strategy and its objective.
         report: is told how far it is, a few times a second.
 
     Raises:
@@ -99,7 +99,7 @@ def unlearn(
     monitor = None if settings.monitor is None else ForgettingMonitor(predict=predict, **settings.monitor)
     clock = _Clock(monitor, settings.max_steps, report)
     callbacks: list[Any] = trainer.callbacks  # type: ignore[attr-defined]  # set by one of its connectors
-    callbacks += [strategy.made(seed), *([] if monitor is None else [monitor]), clock]
+    callbacks += [strategy.made(seed, predict), *([] if monitor is None else [monitor]), clock]
     L.seed_everything(seed, workers=True, verbose=False)
     start = time.perf_counter()
     trainer.fit(module, datamodule=data)

@@ -16,7 +16,9 @@ from lightning_unlearn.audit._json import to_json
 from lightning_unlearn.audit._measure import Measurement
 from lightning_unlearn.audit._sides import half
 from lightning_unlearn.audit._stages import Stages
+from lightning_unlearn.audit._stamps import check_stamps
 from lightning_unlearn.errors import ConfigurationError
+from lightning_unlearn.reference._stamp import ENTRY, Stamp
 
 SHORT = {"progress": False, "bits": (4,), "benign_epoch": False, "relearning_steps": 2, "permutations": 99}
 
@@ -430,3 +432,13 @@ def test_a_checkpoint_that_needs_pickle_is_refused(tmp_path):
         ConfigurationError, match="`original` must be a checkpoint that loads with `weights_only=True`"
     ):
         run(original=tmp_path / "a.ckpt")
+
+
+def test_a_model_trained_on_other_samples_is_no_reference(tmp_path):
+    """Of a folder of `compare`, for instance, which has the originals too."""
+    stamp = Stamp(1, "{}", "0" * 64, retain_samples=60)
+    torch.save({ENTRY: stamp.to_plain(), "state_dict": {}}, tmp_path / "a.ckpt")
+    torch.save({}, tmp_path / "theirs.pt")
+    check_stamps([tmp_path / "a.ckpt", str(tmp_path / "theirs.pt"), {}], 60)
+    with pytest.raises(ConfigurationError, match=r"of 54 samples, found .*a.ckpt, trained on 60"):
+        check_stamps([tmp_path / "theirs.pt", tmp_path / "a.ckpt"], 54)

@@ -9,8 +9,9 @@ import pytest
 import torch
 
 from lightning_unlearn import ConfigurationError
+from lightning_unlearn.compare._request import Strategy
 from lightning_unlearn.compare._spoken import spoken
-from tests.compare._modules import CONFIG
+from tests.compare._modules import CONFIG, Samples, predict
 
 PATH = "tests.compare._modules"
 REQUEST = CONFIG["requests"][0]
@@ -140,6 +141,23 @@ def test_a_damaged_model_is_named(run, done, tmp_path):
             cell.unlink()
     with pytest.raises(ConfigurationError, match=re.escape(str(path))):
         run()
+
+
+def test_a_function_is_said_by_its_path():
+    said = spoken(f"SFRon(predict={PATH}.predict)")
+    assert said["init_args"] == {"predict": f"{PATH}.predict"}
+
+
+@pytest.mark.parametrize("name", ["LUR", "SFRon", "PGU", "GradientDifference"])
+def test_predict_is_for_whoever_has_not_been_given_another(name):
+    strategy = Strategy(f"lightning_unlearn.{name}", {})
+    made = strategy.made(0, predict)
+    asking = [part for part in (made, made.objective) if hasattr(part, "predict")]
+    assert all(part.predict is predict for part in asking)
+    assert bool(asking) == (name != "GradientDifference")
+    bounded = {"class_path": "lightning_unlearn.Bounded", "init_args": {"predict": f"{PATH}.Samples"}}
+    own = Strategy("lightning_unlearn.LUR", {"objective": bounded}).made(0, predict)
+    assert own.objective.predict is Samples
 
 
 @pytest.mark.parametrize(

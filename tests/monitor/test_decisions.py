@@ -1,5 +1,7 @@
 """`ForgettingMonitor` stops at its target, and puts the best weights back when the model collapses."""
 
+import re
+
 import lightning.pytorch as L
 import pytest
 import torch
@@ -13,6 +15,7 @@ from lightning_unlearn import (
     GradientDifference,
     UnlearningDataModule,
 )
+from lightning_unlearn import monitor as monitor_module
 from tests.monitor._setups import (
     CENTRES,
     FORGET,
@@ -91,6 +94,33 @@ def test_labels_that_the_retain_set_does_not_have_are_a_class_to_zero():
     assert monitor.stopped == "target"
     below_test = [r["unlearn/forget_accuracy"] <= r["unlearn/test_accuracy"] for r in monitor.history[:-1]]
     assert any(below_test)  # it did not stop at the accuracy on test data
+
+
+@pytest.mark.parametrize(
+    ("alpha", "goal", "said"),
+    [
+        (0.0, 0.0, "forgetting has not reached its target.* Take more steps"),
+        (0.9, 1.0, "forgetting has cost too much.* but retain accuracy .* Lower the learning rate"),
+    ],
+)
+def test_why_the_target_was_not_reached_is_said(alpha, goal, said, monkeypatch):
+    sentences = []
+    monkeypatch.setattr(monitor_module, "rank_zero_info", sentences.append)
+    strategy = GradientDifference(alpha=alpha)
+    _, _, monitor, _ = run(0.0, loaders(ALONE, OTHERS), strategy=strategy, retain_goal=goal)
+    assert monitor.stopped is None
+    (sentence,) = sentences
+    assert re.search(said, sentence)
+    last = monitor.history[-1]
+    assert (last["unlearn/forget_accuracy"] > 0) == (alpha == 0)
+    assert f"forget accuracy is {last['unlearn/forget_accuracy']:.1%}" in sentence
+
+
+def test_a_model_that_never_knew_the_class_is_asked_about():
+    untrained = Clouds()
+    torch.nn.init.zeros_(untrained.layer.weight)  # always the first class
+    with pytest.warns(UserWarning, match="is this the trained model"):
+        fit(untrained, loaders(ALONE, OTHERS), GradientDifference(), ForgettingMonitor(target=0.0))
 
 
 @pytest.mark.parametrize("forget_class", [2, [1, 2]])

@@ -12,11 +12,17 @@ def findings(request: Request) -> list[str]:
     """The closest strategy, the floor, and who is closer than the controls with the same settings."""
     strategies = [row for row in request.rows if row.kind == "strategy"]
     ranked = [row for row in strategies if row.rank is not None and row.average_gap]
+    best = ranked[0].rank if ranked else None
+    closer = [row for row in request.rows if row.kind != "strategy" and row.rank and best and row.rank < best]
     found = []
+    if closer:
+        controls = ", ".join(f"{row.name} ({points(row.average_gap)} points)" for row in closer)
+        found.append(f"No strategy comes as close to retraining as {controls}.")
     if ranked:
         first = [row.name for row in ranked if row.rank == ranked[0].rank]
+        among = "Among the strategies, " if closer else ""
         found.append(
-            f"{' and '.join(first)} {'comes' if len(first) == 1 else 'come'} closest to retraining: an average gap of "
+            f"{among}{' and '.join(first)} {'comes' if len(first) == 1 else 'come'} closest to retraining: an average gap of "
             f"{points(ranked[0].average_gap)} points."
         )
     found += [
@@ -25,12 +31,6 @@ def findings(request: Request) -> list[str]:
         for row in request.rows
         if row.kind == "retraining" and row.average_gap
     ]
-    best = ranked[0].rank if ranked else None
-    closer = [
-        row.name for row in request.rows if row.kind != "strategy" and row.rank and best and row.rank < best
-    ]
-    if closer:
-        found.append(f"Closer than every strategy that has a rank: {', '.join(closer)}.")
     if request.references and strategies:
         found += _beside(strategies)
     return found

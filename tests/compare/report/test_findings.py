@@ -37,8 +37,9 @@ def test_who_is_not_closer_is_named_with_the_difference():
 def test_a_control_that_is_closer_than_every_strategy_is_named():
     worse = ((0.97, 0.99, 0.97, 0.1), 0.001, None)
     findings, _ = of(request("r", {"Idle": worse}, OF_A_CLASS))
-    assert findings[0].startswith("Idle comes closest")
-    assert "Closer than every strategy that has a rank: retain fine-tuning, ascent." in findings
+    assert findings[0].startswith("No strategy comes as close to retraining as retain fine-tuning (")
+    assert ", ascent (" in findings[0]
+    assert findings[1].startswith("Among the strategies, Idle comes closest")
 
 
 def test_what_is_missing_is_listed():
