@@ -199,12 +199,10 @@ class ForgettingMonitor(pl.Callback):
         return row
 
     def _check_trained(self, original: dict[str, float]) -> None:
-        """A model without its trained weights has mostly none of a class right."""
-        target = None if self.target == "holdout" and not self._is_class else self._target_of(original)
-        if target is not None and original["unlearn/forget_accuracy"] <= target:
+        if self.target is not None and original["unlearn/forget_accuracy"] == 0:
             rank_zero_warn(
-                f"Before the first step, forget accuracy is {original['unlearn/forget_accuracy']:.1%}, at its target {target:.1%}"
-                f" already: is this the trained model? Load its weights, by `load_from_checkpoint` or `--original`."
+                "Before the first step, forget accuracy is 0: there is nothing to forget, or is this not the trained model? Load its "
+                "weights, by `load_from_checkpoint` or `--original`."
             )
 
     def _keep_best(self, module: pl.LightningModule, row: dict[str, float]) -> None:

@@ -36,6 +36,8 @@ FAST = ["--trainer.max_steps=2", "--trainer.accelerator=cpu", *(f"--trainer.{nam
 pytestmark = [
     # Lightning: the classifier can validate, but the example validates by the monitor
     pytest.mark.filterwarnings("ignore:.*no `val_dataloader`:UserWarning"),
+    # `ForgettingMonitor`, of random weights
+    pytest.mark.filterwarnings("ignore:Before the first step, forget accuracy is:UserWarning"),
     pytest.mark.filterwarnings("ignore:No seed found:UserWarning"),  # LightningCLI takes 0, and says so
 ]
 

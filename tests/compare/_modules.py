@@ -162,7 +162,7 @@ class Picky(Tiny):
             raise ConfigurationError(f"`lr` must be a number above 0, found {lr}.")
 
 
-class Bounded(FineTune):
+class Unlimited(FineTune):
     """Has an argument that may be infinite."""
 
     def __init__(self, most: float = float("inf")):
@@ -170,7 +170,7 @@ class Bounded(FineTune):
         self.most = most
 
 
-class Between(GradientDifference):
+class Within(GradientDifference):
     """Has two arguments that must go together."""
 
     def __init__(self, low: float = 0.1, high: float = 0.9):
@@ -183,3 +183,7 @@ class Between(GradientDifference):
 def predict(module, batch):
     inputs, labels = batch
     return module(inputs), labels
+
+
+def other_predict(module, batch):
+    return predict(module, batch)

@@ -18,6 +18,7 @@ QUICK = ["--trainer.fast_dev_run=true", "--trainer.accelerator=cpu", "--evaluati
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:Retain accuracy fell"),  # after one step of training there is none
+    pytest.mark.filterwarnings("ignore:Before the first step, forget accuracy is:UserWarning"),  # likewise
     pytest.mark.filterwarnings("ignore:.*no `val_dataloader`:UserWarning"),
 ]
 

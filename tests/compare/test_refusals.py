@@ -11,7 +11,7 @@ import torch
 from lightning_unlearn import ConfigurationError
 from lightning_unlearn.compare._request import Strategy
 from lightning_unlearn.compare._spoken import spoken
-from tests.compare._modules import CONFIG, Samples, predict
+from tests.compare._modules import CONFIG, other_predict, predict
 
 PATH = "tests.compare._modules"
 REQUEST = CONFIG["requests"][0]
@@ -155,9 +155,9 @@ def test_predict_is_for_whoever_has_not_been_given_another(name):
     asking = [part for part in (made, made.objective) if hasattr(part, "predict")]
     assert all(part.predict is predict for part in asking)
     assert bool(asking) == (name != "GradientDifference")
-    bounded = {"class_path": "lightning_unlearn.Bounded", "init_args": {"predict": f"{PATH}.Samples"}}
+    bounded = {"class_path": "lightning_unlearn.Bounded", "init_args": {"predict": f"{PATH}.other_predict"}}
     own = Strategy("lightning_unlearn.LUR", {"objective": bounded}).made(0, predict)
-    assert own.objective.predict is Samples
+    assert own.objective.predict is other_predict
 
 
 @pytest.mark.parametrize(

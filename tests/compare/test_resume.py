@@ -212,9 +212,9 @@ def test_a_list_that_cannot_be_written_stops_before_anything_is_trained(run, don
 
 
 def test_an_argument_may_be_infinite(run, done, files):
-    cells = run([{"strategy": f"{FAILING}.Bounded"}])
+    cells = run([{"strategy": f"{FAILING}.Unlimited"}])
     assert {cell["error"] for cell in cells.values()} == {None}
-    assert cells["Bounded", 1, 1, None]["strategy"]["init_args"] == {"most": "inf"}
+    assert cells["Unlimited", 1, 1, None]["strategy"]["init_args"] == {"most": "inf"}
     done.clear()
-    assert run([{"strategy": f"{FAILING}.Bounded"}]) == cells
+    assert run([{"strategy": f"{FAILING}.Unlimited"}]) == cells
     assert done == []

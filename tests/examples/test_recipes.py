@@ -33,6 +33,7 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:.*'pin_memory' argument:UserWarning"),  # from_datasets asks for it
     pytest.mark.filterwarnings("ignore:The number of training batches:UserWarning"),
     pytest.mark.filterwarnings("ignore:Retain accuracy fell to:UserWarning"),  # of random weights
+    pytest.mark.filterwarnings("ignore:Before the first step, forget accuracy is:UserWarning"),  # likewise
     pytest.mark.filterwarnings("ignore:Checkpoint directory .* exists:UserWarning"),
 ]
 

@@ -119,7 +119,7 @@ def test_why_the_target_was_not_reached_is_said(alpha, goal, said, monkeypatch):
 def test_a_model_that_never_knew_the_class_is_asked_about():
     untrained = Clouds()
     torch.nn.init.zeros_(untrained.layer.weight)  # always the first class
-    with pytest.warns(UserWarning, match="is this the trained model"):
+    with pytest.warns(UserWarning, match="is this not the trained model"):
         fit(untrained, loaders(ALONE, OTHERS), GradientDifference(), ForgettingMonitor(target=0.0))
 
 

@@ -79,7 +79,7 @@ def test_another_source_of_the_module_and_another_format_miss(trained, monkeypat
 
 
 def test_a_name_for_the_data_spares_reading_them(trained, monkeypatch):
-    monkeypatch.setattr("lightning_unlearn.reference._prepare.data_digest", lambda _: pytest.fail("read"))
+    monkeypatch.setattr("lightning_unlearn.reference._known.data_digest", lambda _: pytest.fail("read"))
     call = partial(retrain_references, Small, trainer=short, count=1)
     first = call(data=sides(), data_key="mine")
     assert call(data=sides(), data_key="mine") == first

@@ -111,7 +111,7 @@ def test_a_lot_that_was_cut_goes_on_as_it_would_have(search, done, tmp_path):
 
 def test_values_that_are_refused_together_are_a_failed_trial(search, done):
     space = {"low": {"low": 0.1, "high": 0.45}, "high": {"low": 0.15, "high": 0.9}}
-    found, _ = search(strategy="tests.compare._modules.Between", space=space, trials=12)
+    found, _ = search(strategy="tests.compare._modules.Within", space=space, trials=12)
     errors = [trial.error for trial in found.trials if trial.error is not None]
     assert errors
     assert len(errors) < 12
