@@ -59,9 +59,10 @@ class UnlearnCLI(LightningCLI):
                 f"`--ckpt_path` must be the checkpoint of an interrupted run, found none at {resumed}. To start from a trained model, "
                 "pass `--original`."
             )
+        callbacks: list[Any] = self.trainer.callbacks  # type: ignore[attr-defined]  # set by one of its connectors
         if config.original is not None:
             load_weights(self.model, config.original)
-        elif resumed is None:
+        elif resumed is None and any(isinstance(c, UnlearningStrategy) for c in callbacks):
             rank_zero_info(
                 f"Without `--original`, {type(self.model).__name__} has the weights that its class gives it."
             )
