@@ -152,16 +152,16 @@ class ForgettingMonitor(pl.Callback):
         target = self._target_of(last)
         if self.stopped is not None or target is None:
             return
-        forget = last["unlearn/forget_accuracy"]
+        forget, retain = last["unlearn/forget_accuracy"], last.get("unlearn/retain_accuracy", 0.0)
         if forget > target:
             rank_zero_info(
                 f"The run is over and forgetting has not reached its target: forget accuracy is {forget:.1%}, the target "
                 f"{target:.1%}. Take more steps, a larger learning rate, a larger weight of the forget side, or another objective."
             )
-        else:
+        elif retain < self.retain_goal * self._original_retain():
             rank_zero_info(
                 f"The run is over, and forgetting has cost too much: forget accuracy is {forget:.1%}, the target {target:.1%}, but "
-                f"retain accuracy {last.get('unlearn/retain_accuracy', 0.0):.1%}, below `retain_goal` {self.retain_goal:g} times the "
+                f"retain accuracy {retain:.1%}, below `retain_goal` {self.retain_goal:g} times the "
                 f"original {self._original_retain():.1%}. Lower the learning rate or the weight of the forget side, or take more "
                 "steps for the rest to recover."
             )

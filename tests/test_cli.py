@@ -306,3 +306,22 @@ def test_every_strategy_is_made_from_a_printed_configuration(monkeypatch, capsys
     assert type(strategy).__name__ == name
     (printed,) = yaml.safe_load(Path("printed.yaml").read_text())["trainer"]["callbacks"]
     assert set(printed.get("init_args", {})) == set(inspect.signature(type(strategy)).parameters)
+
+
+def test_a_checkpoint_to_go_on_from_must_be_there(call, original):
+    said = call(
+        "fit", "--config", ROOT / "examples" / "forget_a_class.yaml", *FAST, "--ckpt_path=nowhere.ckpt"
+    )
+    assert said.startswith(
+        "error: `--ckpt_path` must be the checkpoint of an interrupted run, found none at nowhere.ckpt."
+    )
+    assert "`--original`" in said
+
+
+def test_ctrl_c_in_the_demonstration_is_said(call, monkeypatch, capsys):
+    def interrupted(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cli, "demo", interrupted)
+    assert call("demo") == 130
+    assert capsys.readouterr().err == "Interrupted.\n"
